@@ -1,0 +1,82 @@
+"""Runs and task runs: what happened, and what is happening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.states import RunState, RunTrigger
+from meta_orch.domain.time import Window
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunKey:
+    """The identity of a run. `run_id` is the orchestrator's own and unique within the pipeline."""
+
+    pipeline: PipelineKey
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a pipeline, as last seen."""
+
+    key: RunKey
+    state: RunState
+    native_state: str
+    attempt: int = 1
+    """Counts from 1. Airflow does not number the attempts of a run: there it is always 1, and a
+    cleared run is told apart by its times."""
+    trigger: RunTrigger = RunTrigger.UNKNOWN
+    logical_window: Window | None = None
+    """The span of data it is for, where the orchestrator has that notion; empty for an instant."""
+    scheduled_at: datetime | None = None
+    """When it was due."""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values; the values of keys that look like secrets are masked."""
+    parent_run_id: str | None = None
+    """The run, of any pipeline of the same instance, that started this one."""
+    pipeline_version: str | None = None
+    message: str | None = None
+    """What the orchestrator says of the state, shortened."""
+    url: str | None = None
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From start to end; None while it runs or when it never started."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One attempt of one task in one run."""
+
+    run: RunKey
+    task: str
+    task_run_id: str
+    """Unique within the run, the same for every attempt: for Airflow the task and its map index,
+    for Prefect the task run's id."""
+    state: RunState
+    native_state: str
+    attempt: int = 1
+    map_index: int | None = None
+    scheduled_at: datetime | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    pool: str | None = None
+    worker: str | None = None
+    upstream_task_run_ids: tuple[str, ...] = ()
+    """Known where edges are per run (Prefect); Airflow's are on the tasks."""
+    child_run_id: str | None = None
+    """The subflow run that this task run stands for."""
+    message: str | None = None
+    url: str | None = None

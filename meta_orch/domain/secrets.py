@@ -1,0 +1,31 @@
+"""Keeping secrets out of what is stored and shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "***"
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)?$|secret|token|api_?key|access_?key|private_?key|credential|authori[sz]ation",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+@", re.IGNORECASE)
+
+
+def mask_secrets(value: Any, name: str = "") -> Any:
+    """A copy of a JSON value in which secrets read `***`.
+
+    A secret is the value of a key whose name says so (the list that Airflow masks by, in short), at
+    any depth, or the password in a URL.
+    """
+    if name and _SECRET_NAME.search(name) and value is not None:
+        return MASK
+    if isinstance(value, Mapping):
+        return {key: mask_secrets(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_secrets(item) for item in value]
+    if isinstance(value, str):
+        return _URL_PASSWORD.sub(rf"\g<scheme>{MASK}@", value)
+    return value

@@ -1,0 +1,170 @@
+"""The port: what meta_orch asks of an orchestrator, and what an adapter may answer.
+
+Every adapter reads pipelines and runs (`Orchestrator`). What only some can do is a capability of its
+own (`ReadsSources`, `ReadsPools`, `StartsRuns`), found with `isinstance`. Adapters are found by the
+entry point group `meta_orch.orchestrators`, so one can live in another package; see `registry.py`.
+
+An adapter turns its server's JSON into domain types and keeps nothing: what was read is the store's,
+and where reading stopped is in the cursor.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self, runtime_checkable
+
+from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.runs import Run, RunKey, TaskRun
+
+
+class OrchestratorError(Exception):
+    """An orchestrator did not give what was asked. The text says what to change, and holds no
+    secret. `instance` is its name in `meta_orch.yaml`."""
+
+    def __init__(self, instance: str, message: str) -> None:
+        super().__init__(f"{instance}: {message}")
+        self.instance = instance
+
+
+class Unreachable(OrchestratorError):
+    """No answer: refused, timed out, name not found, TLS not agreed."""
+
+
+class LoginRefused(OrchestratorError):
+    """The server answered that the login is wrong, expired or lacks a permission."""
+
+
+class ServerFailed(OrchestratorError):
+    """The server answered with an error of its own (5xx, 429)."""
+
+
+class UnexpectedAnswer(OrchestratorError):
+    """The answer is not what this API gives: not JSON, or without an identity or a time."""
+
+
+class NotFound(OrchestratorError):
+    """What was asked for by name does not exist there, or no longer."""
+
+
+class ActingRefused(OrchestratorError):
+    """The instance is read-only, or the orchestrator would not do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What answered."""
+
+    version: str
+    now: datetime
+    """The server's own clock, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every pipeline of an instance that its include and exclude globs admit."""
+
+    pipelines: tuple[Pipeline, ...]
+    fingerprint: str
+    """Equal to a later `read_fingerprint()` as long as nothing in it changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One page of what happened to runs, to be stored together with `cursor`."""
+
+    cursor: str
+    """Where to go on once this page is durable; opaque to everything but its adapter."""
+    runs: tuple[Run, ...] = ()
+    task_runs: tuple[TaskRun, ...] = ()
+    gone: tuple[RunKey, ...] = ()
+    """Runs that were stored as open and no longer exist on the server."""
+
+
+class Orchestrator(ABC):
+    """One orchestrator instance, read over its API.
+
+    Every method raises a subclass of `OrchestratorError`, and nothing else, when the server does not
+    give what was asked. Use it as a context manager: leaving it closes its connections.
+    """
+
+    instance: str
+    type: str
+
+    @abstractmethod
+    def read_server(self) -> Server:
+        """Version and clock; one or two requests, and the login is tried."""
+
+    @abstractmethod
+    def read_fingerprint(self) -> str:
+        """A text that changes when the catalogue does, in a constant number of requests.
+
+        It may miss a change; the caller reads the whole catalogue from time to time all the same.
+        """
+
+    @abstractmethod
+    def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
+        """Every pipeline, complete. `known` is what is stored: a pipeline whose version is unchanged
+        may take its tasks from there instead of the server."""
+
+    @abstractmethod
+    def read_changes(
+        self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
+    ) -> Iterator[Changes]:
+        """Runs that changed, and their task runs, page by page; the end of the iterator is the end
+        of the pass.
+
+        Args:
+            cursor: that of the last durable page; None starts afresh.
+            open_runs: stored runs in no terminal state.
+            since: with no cursor, runs that ended before it are left out.
+
+        Stopping between pages and starting again from the last durable cursor misses nothing and may
+        repeat some. A pass over nothing new still yields one page, so that the watermark moves.
+        """
+
+    def close(self) -> None:
+        """Let connections go. Safe to repeat."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@runtime_checkable
+class ReadsSources(Protocol):
+    def read_source(self, pipeline: Pipeline) -> str | None:
+        """The text that defines it; None where the server keeps none."""
+        ...
+
+
+@runtime_checkable
+class ReadsPools(Protocol):
+    def read_pools(self) -> tuple[Pool, ...]: ...
+
+
+@runtime_checkable
+class StartsRuns(Protocol):
+    def check_may_start_runs(self) -> None:
+        """Raises `ActingRefused` with the reason where a run could not be started; starts none."""
+        ...
+
+    def start_run(
+        self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
+    ) -> Run:
+        """Start one run. The same `request_id` gives the same run, however often it is asked.
+
+        Raises:
+            ActingRefused: the instance is read-only, or the pipeline refuses.
+        """
+        ...
