@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid5
 
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.time import Window
+
+_REVISIONS = UUID("6f1d6a6e-5c0e-4f5e-9a53-0b7d2f6a3c11")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,6 +56,29 @@ class Run:
         if self.started_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.started_at
+
+    @property
+    def revision_id(self) -> UUID:
+        """Names this outcome of this run: the same wherever and however often it is computed.
+
+        A run that is retried, cleared and run again, or set to another state by hand has a new
+        revision each time, since a finished run may be changed (Airflow keeps its id, and even its
+        end where only the state was edited).
+        """
+        return uuid5(
+            _REVISIONS,
+            "\n".join(
+                (
+                    self.key.pipeline.instance,
+                    self.key.pipeline.name,
+                    self.key.run_id,
+                    str(self.attempt),
+                    self.state.value,
+                    self.started_at.isoformat() if self.started_at else "",
+                    self.ended_at.isoformat() if self.ended_at else "",
+                )
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The port: what meta_orch asks of an orchestrator, and what an adapter may answer.
 
-Every adapter reads pipelines and runs (`Orchestrator`). What only some can do is a capability of its
-own (`ReadsSources`, `ReadsPools`, `StartsRuns`), found with `isinstance`. Adapters are found by the
-entry point group `meta_orch.orchestrators`, so one can live in another package; see `registry.py`.
+Every adapter reads pipelines and runs (`Orchestrator`). What only some can do is a capability of
+its own (`ReadsSources`, `ReadsPools`, `StartsRuns`), found with `isinstance`. Adapters are found by
+the entry point group `meta_orch.orchestrators`, so one can live in another package; see
+`registry.py`.
 
-An adapter turns its server's JSON into domain types and keeps nothing: what was read is the store's,
-and where reading stopped is in the cursor.
+An adapter turns its server's JSON into domain types and keeps nothing: what was read is the
+store's, and where reading stopped is in the cursor.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ class Changes:
 class Orchestrator(ABC):
     """One orchestrator instance, read over its API.
 
-    Every method raises a subclass of `OrchestratorError`, and nothing else, when the server does not
-    give what was asked. Use it as a context manager: leaving it closes its connections.
+    Every method raises a subclass of `OrchestratorError`, and nothing else, when the server does
+    not give what was asked. Use it as a context manager: leaving it closes its connections.
     """
 
     instance: str
@@ -107,8 +108,8 @@ class Orchestrator(ABC):
 
     @abstractmethod
     def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
-        """Every pipeline, complete. `known` is what is stored: a pipeline whose version is unchanged
-        may take its tasks from there instead of the server."""
+        """Every pipeline, complete. `known` is what is stored: a pipeline whose version is
+        unchanged may take its tasks from there instead of the server."""
 
     @abstractmethod
     def read_changes(
@@ -122,10 +123,11 @@ class Orchestrator(ABC):
             open_runs: stored runs in no terminal state.
             since: with no cursor, runs that ended before it are left out.
 
-        Stopping between pages and starting again from the last durable cursor misses nothing and may
-        repeat some. A pass over nothing new still yields one page, so that the watermark moves.
+        Stopping between pages and starting again from the last durable cursor misses nothing and
+        may repeat some. A pass over nothing new still yields one page, so that the watermark moves.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Let connections go. Safe to repeat."""
 
