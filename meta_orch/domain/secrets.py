@@ -8,7 +8,8 @@ from typing import Any
 
 MASK = "***"
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token|api_?key|access_?key|private_?key|credential|authori[sz]ation",
+    r"(^|_)pass$|passw(or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential"
+    r"|authori[sz]ation",
     re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+@", re.IGNORECASE)
