@@ -1,0 +1,313 @@
+"""An orchestrator in memory, for tests: it passes the contract suite that the real ones pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.runs import Run, RunKey, TaskRun
+from meta_orch.domain.secrets import mask_secrets
+from meta_orch.domain.states import RunState, RunTrigger
+from meta_orch.orchestrators.base import (
+    ActingRefused,
+    Catalogue,
+    Changes,
+    NotFound,
+    Orchestrator,
+    OrchestratorError,
+    Server,
+)
+from meta_orch.orchestrators.selection import Selection
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A run as the fake keeps it. `sequence` grows with every change of any run."""
+
+    run: Run
+    task_runs: tuple[TaskRun, ...]
+    sequence: int
+
+
+class FakeOrchestrator(Orchestrator):
+    """A server and its adapter in one. Tests change its state and read it through the port.
+
+    Args:
+        now: the clock at the start; it stands still until `advance`.
+        page_size: runs on one page of changes.
+    """
+
+    type = "fake"
+
+    def __init__(
+        self,
+        instance: str = "fake",
+        *,
+        include: tuple[str, ...] = ("*",),
+        exclude: tuple[str, ...] = (),
+        read_only: bool = False,
+        page_size: int = 100,
+        now: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+    ) -> None:
+        self.instance = instance
+        self.now = now
+        self.page_size = page_size
+        self.read_only = read_only
+        self.pools: tuple[Pool, ...] = ()
+        self.calls: list[str] = []
+        """The port's methods that were called, in order."""
+        self.is_closed = False
+        self._selection = Selection(include, exclude)
+        self._pipelines: dict[PipelineKey, Pipeline] = {}
+        self._sources: dict[PipelineKey, str] = {}
+        self._records: dict[RunKey, _Record] = {}
+        self._sequence = 0
+        self._error: OrchestratorError | None = None
+        self._pages_before_error = 0
+
+    # What a test does to the server.
+
+    def advance(self, by: timedelta) -> datetime:
+        self.now += by
+        return self.now
+
+    def add_pipeline(
+        self, pipeline: Pipeline | str, *, source: str | None = None, **fields: Any
+    ) -> Pipeline:
+        """Add or replace a pipeline: a whole one, or a name and the fields that matter."""
+        if isinstance(pipeline, str):
+            pipeline = Pipeline(
+                key=PipelineKey(self.instance, pipeline),
+                orchestrator=self.type,
+                native_id=pipeline,
+                version="1",
+            )
+        pipeline = replace(pipeline, **fields)
+        self._pipelines[pipeline.key] = pipeline
+        if source is not None:
+            self._sources[pipeline.key] = source
+        return pipeline
+
+    def change_pipeline(self, name: str, **fields: Any) -> Pipeline:
+        """Change fields of a pipeline and, unless it is one of them, its version."""
+        old = self._pipelines[PipelineKey(self.instance, name)]
+        fields.setdefault("version", f"{old.version}+")
+        return self.add_pipeline(old, **fields)
+
+    def pause(self, name: str, *, is_paused: bool = True) -> Pipeline:
+        old = self._pipelines[PipelineKey(self.instance, name)]
+        return self.change_pipeline(name, is_paused=is_paused, version=old.version)
+
+    def remove_pipeline(self, name: str) -> None:
+        """Delete a pipeline and its runs."""
+        key = PipelineKey(self.instance, name)
+        del self._pipelines[key]
+        for run in [run for run in self._records if run.pipeline == key]:
+            del self._records[run]
+
+    def add_run(self, run: Run, task_runs: Iterable[TaskRun] = ()) -> Run:
+        """Add a run, or put it in the place of one with the same key."""
+        self._sequence += 1
+        self._records[run.key] = _Record(run, tuple(task_runs), self._sequence)
+        return run
+
+    def finish_run(
+        self, key: RunKey, state: RunState = RunState.SUCCEEDED, *, ended_at: datetime | None = None
+    ) -> Run:
+        """End a run, and those of its task runs that have not ended, now or at `ended_at`."""
+        record = self._records[key]
+        ended: dict[str, Any] = {
+            "state": state,
+            "native_state": state.value,
+            "ended_at": ended_at or self.now,
+        }
+        return self.add_run(
+            replace(record.run, **ended),
+            [t if t.state.is_terminal else replace(t, **ended) for t in record.task_runs],
+        )
+
+    def clear(self, key: RunKey) -> Run:
+        """Let a run, with all its tasks, run again under the same key."""
+        record = self._records[key]
+        again: dict[str, Any] = {
+            "state": RunState.RUNNING,
+            "native_state": "running",
+            "started_at": self.now,
+            "ended_at": None,
+        }
+        return self.add_run(
+            replace(record.run, **again),
+            [replace(t, **again, attempt=t.attempt + 1) for t in record.task_runs],
+        )
+
+    def edit_state(self, key: RunKey, state: RunState) -> Run:
+        """Set a run to another state by hand, its times unchanged."""
+        record = self._records[key]
+        return self.add_run(
+            replace(record.run, state=state, native_state=state.value), record.task_runs
+        )
+
+    def delete(self, key: RunKey) -> None:
+        """Delete a run; the server keeps no trace of it."""
+        del self._records[key]
+
+    def fail_with(self, error: OrchestratorError, *, after_pages: int = 0) -> None:
+        """Answer every call with `error` until `recover`; `read_changes` first yields so many
+        pages of each pass."""
+        self._error = error
+        self._pages_before_error = after_pages
+
+    def recover(self) -> None:
+        self._error = None
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run as the server holds it, whatever the globs."""
+        return tuple(record.run for record in self._records.values())
+
+    # The port.
+
+    def read_server(self) -> Server:
+        self._answer("read_server")
+        return Server(version="1.0", now=self.now)
+
+    def read_fingerprint(self) -> str:
+        self._answer("read_fingerprint")
+        return self._fingerprint()
+
+    def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
+        self._answer("read_catalogue")
+        return Catalogue(self._selected(), self._fingerprint())
+
+    def read_changes(
+        self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
+    ) -> Iterator[Changes]:
+        self.calls.append("read_changes")
+        # A pass covers the changes in (after, until]. A first pass also carries `since`, so that it
+        # goes on by the same rule after a stop.
+        place: dict[str, Any] = json.loads(cursor) if cursor else {"since": since.isoformat()}
+        after = place.get("after", 0)
+        until = place.get("until", self._sequence)
+        horizon = datetime.fromisoformat(place["since"]) if "since" in place else None
+        for pages in range(self._sequence + 1):
+            if self._error and pages >= self._pages_before_error:
+                raise self._error
+            page, after = self._page(after, until)
+            is_last = after >= until
+            yield Changes(
+                cursor=json.dumps(
+                    {"after": after} if is_last else {**place, "after": after, "until": until}
+                ),
+                runs=tuple(r.run for r in page if _ended_since(r.run, horizon)),
+                task_runs=tuple(
+                    task_run
+                    for record in page
+                    if _ended_since(record.run, horizon)
+                    for task_run in record.task_runs
+                ),
+                gone=tuple(key for key in sorted(open_runs) if key not in self._records)
+                if is_last
+                else (),
+            )
+            if is_last:
+                return
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    # Its capabilities.
+
+    def read_source(self, pipeline: Pipeline) -> str | None:
+        self._answer("read_source")
+        self._require(pipeline.key)
+        return self._sources.get(pipeline.key)
+
+    def read_pools(self) -> tuple[Pool, ...]:
+        self._answer("read_pools")
+        return self.pools
+
+    def check_may_start_runs(self) -> None:
+        self._answer("check_may_start_runs")
+        if self.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to start runs"
+            )
+
+    def start_run(
+        self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
+    ) -> Run:
+        """The run starts at once, with a task run for each task, all of them running."""
+        self.check_may_start_runs()
+        self._require(pipeline.key)
+        key = RunKey(pipeline.key, f"requested__{request_id}")
+        if key in self._records:
+            return self._records[key].run
+        times: dict[str, Any] = {
+            "scheduled_at": self.now,
+            "queued_at": self.now,
+            "started_at": self.now,
+        }
+        return self.add_run(
+            Run(
+                key=key,
+                state=RunState.RUNNING,
+                native_state="running",
+                trigger=RunTrigger.MANUAL,
+                parameters=mask_secrets(parameters),
+                pipeline_version=pipeline.version,
+                **times,
+            ),
+            [
+                TaskRun(
+                    run=key,
+                    task=task.name,
+                    task_run_id=task.name,
+                    state=RunState.RUNNING,
+                    native_state="running",
+                    **times,
+                )
+                for task in self._pipelines[pipeline.key].tasks
+            ],
+        )
+
+    def _answer(self, call: str) -> None:
+        self.calls.append(call)
+        if self._error:
+            raise self._error
+
+    def _require(self, key: PipelineKey) -> None:
+        if key not in self._pipelines:
+            raise NotFound(self.instance, f"there is no pipeline {key.name!r}")
+
+    def _selected(self) -> tuple[Pipeline, ...]:
+        return tuple(
+            pipeline
+            for key, pipeline in sorted(self._pipelines.items())
+            if key.name in self._selection
+        )
+
+    def _fingerprint(self) -> str:
+        return sha256(repr(self._selected()).encode()).hexdigest()
+
+    def _page(self, after: int, until: int) -> tuple[list[_Record], int]:
+        """The next records in (after, until], and where the page ends."""
+        changed = sorted(
+            (
+                record
+                for record in self._records.values()
+                if after < record.sequence <= until
+                and record.run.key.pipeline.name in self._selection
+            ),
+            key=lambda record: record.sequence,
+        )
+        page = changed[: self.page_size]
+        return page, until if len(changed) <= self.page_size else page[-1].sequence
+
+
+def _ended_since(run: Run, horizon: datetime | None) -> bool:
+    return horizon is None or run.ended_at is None or run.ended_at >= horizon
