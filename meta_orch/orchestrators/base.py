@@ -19,7 +19,25 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
-from meta_orch.domain.runs import Run, RunKey, TaskRun
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run, RunKey
+
+__all__ = [
+    "ActingRefused",
+    "Catalogue",
+    "Changes",
+    "LoginRefused",
+    "NotFound",
+    "Orchestrator",
+    "OrchestratorError",
+    "ReadsPools",
+    "ReadsSources",
+    "Server",
+    "ServerFailed",
+    "StartsRuns",
+    "UnexpectedAnswer",
+    "Unreachable",
+]
 
 
 class OrchestratorError(Exception):
@@ -62,27 +80,6 @@ class Server:
     version: str
     now: datetime
     """The server's own clock, UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Every pipeline of an instance that its include and exclude globs admit."""
-
-    pipelines: tuple[Pipeline, ...]
-    fingerprint: str
-    """Equal to a later `read_fingerprint()` as long as nothing in it changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """One page of what happened to runs, to be stored together with `cursor`."""
-
-    cursor: str
-    """Where to go on once this page is durable; opaque to everything but its adapter."""
-    runs: tuple[Run, ...] = ()
-    task_runs: tuple[TaskRun, ...] = ()
-    gone: tuple[RunKey, ...] = ()
-    """Runs that were stored as open and no longer exist on the server."""
 
 
 class Orchestrator(ABC):

@@ -1,0 +1,29 @@
+"""What one reading of an orchestrator gives: its catalogue, or a page of changes to its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meta_orch.domain.pipelines import Pipeline
+from meta_orch.domain.runs import Run, RunKey, TaskRun
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every pipeline of an instance that its include and exclude globs admit."""
+
+    pipelines: tuple[Pipeline, ...]
+    fingerprint: str
+    """Equal to a later `read_fingerprint()` as long as nothing in it changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One page of what happened to runs, to be stored together with `cursor`."""
+
+    cursor: str
+    """Where to go on once this page is durable; opaque to everything but its adapter."""
+    runs: tuple[Run, ...] = ()
+    task_runs: tuple[TaskRun, ...] = ()
+    gone: tuple[RunKey, ...] = ()
+    """Runs that were stored as open and no longer exist on the server."""
