@@ -6,84 +6,67 @@ reference (`EnvironmentReference`), and is read from the environment at the mome
 
 from __future__ import annotations
 
-import os
-import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import InitErrorDetails
 
-INSTANCE_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+from meta_orch.config.values import (
+    AssetKeyText,
+    Duration,
+    EnvironmentReference,
+    Glob,
+    InstanceName,
+    MissingSecret,
+    Secret,
+    Section,
+    Text,
+    Url,
+)
 
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MissingSecret(LookupError):
-    """An environment variable that a login refers to is not set."""
-
-
-class EnvironmentReference(Section):
-    """`${NAME}`: a secret by reference."""
-
-    variable: str
-
-    def read(self) -> str:
-        """The secret itself. Never log it, store it or put it into an error.
-
-        Raises:
-            MissingSecret: the variable is not set, or empty.
-        """
-        value = os.environ.get(self.variable, "")
-        if not value:
-            raise MissingSecret(f"the environment variable {self.variable} is not set")
-        return value
-
-    def __str__(self) -> str:
-        return f"${{{self.variable}}}"
-
-
-def _parse_reference(value: Any) -> Any:
-    if isinstance(value, str):
-        match = re.fullmatch(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value)
-        if match is None:
-            raise ValueError(
-                "a secret must not stand in this file: put it in an environment variable "
-                "and write ${NAME} here"
-            )
-        return EnvironmentReference(variable=match.group(1))
-    return value
-
-
-Secret = Annotated[EnvironmentReference, BeforeValidator(_parse_reference)]
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
-
-
-def _parse_duration(value: Any) -> Any:
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.replace(" ", ""))
-        if match is None or not any(match.groups()):
-            raise ValueError("write a duration as 30s, 5m, 2h, 7d or 1h30m")
-        days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
+__all__ = [
+    "LOGIN_TYPES",
+    "ApiKeyLogin",
+    "BasicLogin",
+    "BearerLogin",
+    "DagsterConfig",
+    "EdgeConfig",
+    "EnvironmentReference",
+    "HeaderLogin",
+    "InstanceConfig",
+    "Login",
+    "MetaOrchConfig",
+    "MissingSecret",
+    "NoLogin",
+    "Secret",
+    "Section",
+    "StoreConfig",
+    "Timeouts",
+    "Tls",
+    "TokenLogin",
+]
 
 
 class NoLogin(Section):
+    """Nothing is sent."""
+
     type: Literal["none"] = "none"
 
 
 class BasicLogin(Section):
-    """HTTP basic authentication (Prefect's `auth_string`, Airflow 2)."""
+    """HTTP basic authentication: Prefect's `auth_string`, Airflow behind a proxy that asks."""
 
     type: Literal["basic"]
-    username: str
+    username: Text
     password: Secret
 
 
@@ -91,7 +74,7 @@ class TokenLogin(Section):
     """Airflow 3: username and password are exchanged for a token, and again when it expires."""
 
     type: Literal["token"]
-    username: str
+    username: Text
     password: Secret
 
 
@@ -113,7 +96,8 @@ class HeaderLogin(Section):
     """A header of its own, such as `Dagster-Cloud-Api-Token`."""
 
     type: Literal["header"]
-    name: str
+    name: Text
+    """The header's name."""
     value: Secret
 
 
@@ -123,46 +107,111 @@ Login = Annotated[
 ]
 
 
+LOGIN_TYPES = ("none", "token", "basic", "bearer", "api_key", "header")
+
+
 class Tls(Section):
+    """How the server's certificate is checked, and which one is shown to it."""
+
     verify: bool = True
+    """Whether the server's certificate is checked."""
     ca_file: Path | None = None
+    """The certificates (PEM) that are trusted instead of the system's."""
     client_certificate: Path | None = None
+    """The certificate (PEM) that is shown to the server; it may hold the key too."""
     client_key: Path | None = None
+    """The key (PEM) of `client_certificate`."""
+
+    @field_validator("client_key")
+    @classmethod
+    def _belongs_to_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("client_certificate") is None:
+            raise ValueError("has no certificate; write `client_certificate` too")
+        return value
+
+    def within(self, folder: Path) -> Self:
+        """The same with relative paths taken from `folder`."""
+        paths = {name: value for name, value in self if isinstance(value, Path)}
+        return self.model_copy(update={name: _within(folder, path) for name, path in paths.items()})
 
 
 class Timeouts(Section):
+    """How long one request may take."""
+
     connect: Duration = timedelta(seconds=5)
+    """Until the connection stands."""
     read: Duration = timedelta(seconds=30)
+    """Until the answer is there."""
+
+
+_NEEDS_URL = frozenset({"airflow", "prefect"})
+"""Of the adapters that come with meta_orch; another's says so itself when it connects."""
 
 
 class InstanceConfig(Section):
     """One orchestrator."""
 
-    name: str = Field(pattern=INSTANCE_NAME)
+    name: InstanceName
+    """What it is called everywhere: the first part of its pipelines' asset keys."""
     type: str
     """An adapter's name: `airflow`, `prefect`, `dagster`, or one that a package registers."""
-    url: str | None = None
-    """None only for `dagster`: the instance that this location runs in."""
+    url: Url | None = Field(default=None, validate_default=True)
+    """Where its API answers. Only `dagster` may do without: then it is the Dagster instance that
+    meta_orch itself runs in."""
     login: Login = NoLogin()
+    """How to log in; without it nothing is sent."""
     tls: Tls = Tls()
     timeouts: Timeouts = Timeouts()
-    include: tuple[str, ...] = ("*",)
-    exclude: tuple[str, ...] = ()
+    include: tuple[Glob, ...] = ("*",)
+    """Globs: the pipelines to read. `*` stands for any text, `/` included."""
+    exclude: tuple[Glob, ...] = ()
+    """Globs: the pipelines to leave out of those."""
     read_only: bool = True
+    """Whether meta_orch must not start anything there."""
     poll_interval: Duration = timedelta(seconds=30)
+    """How often it is asked what changed."""
     lookback: Duration = timedelta(days=7)
     """How far back the first read of runs goes."""
-    environment: str | None = None
+    environment: Text | None = None
     """A label: `production`, `staging`."""
+
+    @field_validator("type")
+    @classmethod
+    def _is_installed(cls, value: str, info: ValidationInfo) -> str:
+        """Where the caller names the installed adapters, as `load_config` does."""
+        adapters = (info.context or {}).get("adapters")
+        if adapters is not None and value not in adapters:
+            raise ValueError(
+                f"no installed package has this adapter; write one of: {', '.join(adapters)}"
+            )
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _is_there_where_needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        orchestrator = info.data.get("type")
+        if value is None and orchestrator in _NEEDS_URL:
+            raise ValueError(f"is missing; write where the {orchestrator} server's API answers")
+        return value
+
+    @property
+    def secrets(self) -> tuple[EnvironmentReference, ...]:
+        """The environment variables that the login refers to."""
+        values = (value for _, value in self.login)
+        return tuple(value for value in values if isinstance(value, EnvironmentReference))
 
 
 class StoreConfig(Section):
+    """Where meta_orch keeps what it read."""
+
     path: Path = Path(".meta_orch/store.duckdb")
-    """Taken from the configuration file's folder where it is relative."""
+    """The DuckDB file; taken from the configuration file's folder where it is relative."""
 
 
 class DagsterConfig(Section):
-    webserver_url: str | None = None
+    """How the pipelines are shown in Dagster."""
+
+    webserver_url: Url | None = None
     """The webserver that is asked to reload this location when the catalogue changed."""
     history_per_pipeline: int = Field(default=20, ge=1, le=500)
     """How many finished runs of each pipeline are shown in Dagster. The store keeps all."""
@@ -171,16 +220,54 @@ class DagsterConfig(Section):
 class EdgeConfig(Section):
     """`downstream` depends on `upstream`: `INSTANCE/PIPELINE`, or the key of any Dagster asset."""
 
-    upstream: str
-    downstream: str
+    upstream: AssetKeyText
+    """What comes first."""
+    downstream: AssetKeyText
+    """What depends on it."""
+
+    @field_validator("downstream")
+    @classmethod
+    def _differs(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("upstream"):
+            raise ValueError("is the upstream itself; write what depends on it")
+        return value
 
 
 class MetaOrchConfig(Section):
+    """The whole file."""
+
     version: Literal[1] = 1
+    """The version of this file's format."""
     instances: tuple[InstanceConfig, ...] = ()
+    """The orchestrators."""
     edges: tuple[EdgeConfig, ...] = ()
+    """Dependencies that no orchestrator knows of."""
     store: StoreConfig = StoreConfig()
     dagster: DagsterConfig = DagsterConfig()
+
+    @field_validator("instances", mode="wrap")
+    @classmethod
+    def _have_names_of_their_own(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler
+    ) -> tuple[InstanceConfig, ...]:
+        """A repeated name is told beside the faults within the instances, not after them."""
+        faults = list(_repeated_names(value))
+        instances: tuple[InstanceConfig, ...] = ()
+        try:
+            instances = validate(value)
+        except ValidationError as error:
+            faults += [
+                InitErrorDetails(
+                    type=fault["type"],
+                    loc=fault["loc"],
+                    input=fault["input"],
+                    ctx=fault.get("ctx", {}),
+                )
+                for fault in error.errors()
+            ]
+        if faults:
+            raise ValidationError.from_exception_data("instances", faults, hide_input=True)
+        return instances
 
     def instance(self, name: str) -> InstanceConfig:
         """Raises `KeyError` where no instance has that name."""
@@ -188,3 +275,34 @@ class MetaOrchConfig(Section):
             if instance.name == name:
                 return instance
         raise KeyError(name)
+
+    def within(self, folder: Path) -> Self:
+        """The same with every relative path taken from `folder`."""
+        return self.model_copy(
+            update={
+                "store": StoreConfig(path=_within(folder, self.store.path)),
+                "instances": tuple(
+                    instance.model_copy(update={"tls": instance.tls.within(folder)})
+                    for instance in self.instances
+                ),
+            }
+        )
+
+
+def _repeated_names(instances: Any) -> Iterator[InitErrorDetails]:
+    """A fault for each name but the first of its kind; `instances` is not validated yet."""
+    seen: set[str] = set()
+    for index, instance in enumerate(instances if isinstance(instances, list | tuple) else ()):
+        name = instance.get("name") if isinstance(instance, dict) else getattr(instance, "name", "")
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            repeated = ValueError("is the name of an instance above; give each its own")
+            yield InitErrorDetails(
+                type="value_error", loc=(index, "name"), input=name, ctx={"error": repeated}
+            )
+        seen.add(name)
+
+
+def _within(folder: Path, path: Path) -> Path:
+    return folder / path.expanduser()

@@ -18,6 +18,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
+from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-class OrchestratorError(Exception):
+class OrchestratorError(MetaOrchError):
     """An orchestrator did not give what was asked. The text says what to change, and holds no
     secret. `instance` is its name in `meta_orch.yaml`."""
 

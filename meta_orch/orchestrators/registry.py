@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
+from meta_orch.config.adapters import GROUP, adapter_names
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.errors import MetaOrchError
 from meta_orch.orchestrators.base import Orchestrator
 
-GROUP = "meta_orch.orchestrators"
+__all__ = ["GROUP", "UnknownOrchestrator", "adapter_names", "connect"]
 
 
-class UnknownOrchestrator(LookupError):
+class UnknownOrchestrator(MetaOrchError, LookupError):
     """No installed package has an adapter of that name."""
-
-
-def adapter_names() -> tuple[str, ...]:
-    """The types that `meta_orch.yaml` may name, sorted; nothing is imported."""
-    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
 
 
 def connect(config: InstanceConfig) -> Orchestrator:
