@@ -1,0 +1,21 @@
+"""What meta_orch knows, kept in one DuckDB file.
+
+`Store` opens it for one short transaction at a time, so that any number of processes share it.
+"""
+
+from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.connection import Store
+from meta_orch.store.errors import StoreBusy, StoreError, StoreTooNew, StoreUnreadable
+from meta_orch.store.reader import StoreReader
+from meta_orch.store.writer import StoreWriter
+
+__all__ = [
+    "CollectorStatus",
+    "Store",
+    "StoreBusy",
+    "StoreError",
+    "StoreReader",
+    "StoreTooNew",
+    "StoreUnreadable",
+    "StoreWriter",
+]

@@ -1,0 +1,159 @@
+"""The store's file: opened for each short transaction and closed again.
+
+DuckDB lets one process write, or several read, and shuts the others out. So a connection is short,
+and whoever finds the file held tries again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from meta_orch.store.errors import StoreBusy, StoreUnreadable
+from meta_orch.store.migrate import migrate, needs_migration
+from meta_orch.store.reader import StoreReader
+from meta_orch.store.writer import StoreWriter
+
+_FIRST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.25
+
+# Within a process DuckDB shares one database among connections and refuses a second one that is
+# not opened in the same way, so its threads take turns.
+_turns: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
+_turns_guard = threading.Lock()
+_held = threading.local()
+
+
+class Store:
+    """What meta_orch knows, in one DuckDB file. Cheap to make: every process, and every thread, may
+    have its own.
+
+    The file and its folder come into being with the first use, and a file of an older version is
+    upgraded by it.
+
+    Args:
+        path: the file.
+        patience: how long to wait while somebody else holds it.
+    """
+
+    def __init__(self, path: Path | str, *, patience: timedelta = timedelta(seconds=60)) -> None:
+        self.path = Path(path).resolve()
+        self._patience = patience.total_seconds()
+
+    @contextmanager
+    def read(self) -> Iterator[StoreReader]:
+        """Several processes may read at once; while one reads, none writes: be brief.
+
+        Raises:
+            StoreBusy: the file was held for longer than the patience.
+            StoreTooNew: a newer meta_orch wrote it.
+            StoreUnreadable: it cannot be opened, or is no store.
+        """
+        with self._open(read_only=True) as connection:
+            yield StoreReader(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[StoreWriter]:
+        """One transaction: all of it is durable when the `with` is left, and none of it when it is
+        left by an error. While one process writes, no other reads or writes: be brief.
+
+        Raises:
+            StoreBusy: the file was held for longer than the patience.
+            StoreTooNew: a newer meta_orch wrote it.
+            StoreUnreadable: it cannot be opened, or is no store.
+        """
+        with self._open(read_only=False) as connection:
+            connection.begin()
+            yield StoreWriter(connection)
+            connection.commit()
+
+    @contextmanager
+    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        deadline = time.monotonic() + self._patience
+        with self._turn(deadline):
+            if not self.path.exists():
+                self._create()
+            connection = self._connect(read_only=read_only, deadline=deadline)
+            try:
+                if needs_migration(connection, self.path):
+                    connection.close()
+                    connection = self._connect(read_only=False, deadline=deadline)
+                    migrate(connection, self.path)
+                    if read_only:
+                        connection.close()
+                        connection = self._connect(read_only=True, deadline=deadline)
+                yield connection
+            finally:
+                connection.close()  # what was begun and not committed is undone
+
+    @contextmanager
+    def _turn(self, deadline: float) -> Iterator[None]:
+        held: set[Path] = _held.__dict__.setdefault("paths", set())
+        if self.path in held:
+            raise RuntimeError(
+                "the store is already open in this thread: use that reader or writer "
+                "(a writer reads, too)"
+            )
+        with _turns_guard:
+            turn = _turns[self.path]
+        if not turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise StoreBusy(
+                f"{self.path} was held by another thread of this process for "
+                f"{self._patience:g} seconds"
+            )
+        held.add(self.path)
+        try:
+            yield
+        finally:
+            held.discard(self.path)
+            turn.release()
+
+    def _connect(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return _connect(self.path, read_only=read_only)
+            except duckdb.IOException as error:
+                if "lock" not in str(error):
+                    raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
+                if time.monotonic() + pause > deadline:
+                    raise StoreBusy(
+                        f"{self.path} was held by another process for {self._patience:g} seconds: "
+                        f"end that process, or try again ({error})"
+                    ) from error
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _create(self) -> None:
+        """Make the file complete under another name first: nobody ever sees half of it, and of two
+        processes that do so at once, one wins."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_name(f".{self.path.name}.{uuid4().hex}")
+        try:
+            with _connect(draft, read_only=False) as connection:
+                migrate(connection, self.path)
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, self.path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        str(path),
+        read_only=read_only,
+        config={"autoinstall_known_extensions": "false"},  # only adapters and alerts open sockets
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection

@@ -1,0 +1,6 @@
+-- One row per pipeline that exists now, as a document; of one instance, or of all.
+SELECT to_json(p)
+FROM pipeline_record AS p
+WHERE p.removed_at IS NULL
+  AND ($instance IS NULL OR p.instance = $instance)
+ORDER BY p.instance, p.name

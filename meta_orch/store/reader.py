@@ -1,0 +1,124 @@
+"""What the store can be asked."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from meta_orch.domain.edges import Edge
+from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.runs import Run, RunKey, TaskRun
+from meta_orch.store import rows
+from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.sql import query
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class StoreReader:
+    """One short connection. Get it from `Store.read`; it is of no use after that `with`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def pipelines(self, instance: str | None = None) -> tuple[Pipeline, ...]:
+        """Pipelines that exist now, by instance and name."""
+        return tuple(
+            rows.pipeline_from_document(row) for row in self._rows("pipelines", instance=instance)
+        )
+
+    def fingerprint(self, instance: str) -> str | None:
+        """That of the last saved catalogue; None before the first."""
+        return self._progress(instance)[0]
+
+    def cursor(self, instance: str) -> str | None:
+        """That of the last saved page of changes; None before the first."""
+        return self._progress(instance)[1]
+
+    def open_runs(self, instance: str) -> tuple[RunKey, ...]:
+        """Runs in no terminal state, those that are only scheduled too."""
+        return tuple(
+            RunKey(PipelineKey(instance, pipeline), run_id)
+            for pipeline, run_id in self._fetch("open_runs", instance=instance)
+        )
+
+    def runs_in_progress(self, instance: str | None = None) -> tuple[Run, ...]:
+        """Runs that are due and not finished (queued, running, waiting ...), longest first."""
+        return tuple(
+            rows.run_from_document(row) for row in self._rows("runs_in_progress", instance=instance)
+        )
+
+    def latest_runs(self, instance: str | None = None) -> Mapping[PipelineKey, Run]:
+        """The latest run of each pipeline that has any, by `Run.effective_at`; one that is only
+        scheduled does not count."""
+        runs = (rows.run_from_document(row) for row in self._rows("latest_runs", instance=instance))
+        return {run.key.pipeline: run for run in runs}
+
+    def runs_to_mirror(self, instance: str, *, history: int, limit: int) -> tuple[Run, ...]:
+        """Finished runs that Dagster should show and does not yet.
+
+        Args:
+            history: how many of the last finished runs of each pipeline to show.
+            limit: how many to give at most. The newest of every pipeline come before anybody's
+                older ones.
+
+        Returns:
+            Pipelines whose latest run failed first, and oldest first within a pipeline: Dagster
+            takes for the latest what it was told last.
+        """
+        return tuple(
+            rows.run_from_document(row)
+            for row in self._rows("runs_to_mirror", instance=instance, history=history, limit=limit)
+        )
+
+    def task_runs(self, run: RunKey) -> tuple[TaskRun, ...]:
+        """Every attempt of every task run of a run, by start."""
+        return tuple(
+            rows.task_run_from_document(row)
+            for row in self._rows("task_runs", **rows.run_key_to_document(run))
+        )
+
+    def pools(self, instance: str | None = None) -> tuple[Pool, ...]:
+        return tuple(rows.pool_from_document(row) for row in self._rows("pools", instance=instance))
+
+    def edges(self) -> tuple[Edge, ...]:
+        """Edges that are known now, sorted."""
+        return tuple(rows.edge_from_document(row) for row in self._rows("edges"))
+
+    def collectors(self) -> Mapping[str, CollectorStatus]:
+        """How the last reading of each instance went, by instance."""
+        statuses = (rows.collector_from_document(row) for row in self._rows("collectors"))
+        return {status.instance: status for status in statuses}
+
+    def query(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None
+    ) -> pd.DataFrame:
+        """The answer to one statement of SQL on the views (see docs/store.md).
+
+        Instants come as `datetime64[us, UTC]`.
+
+        Raises:
+            duckdb.Error: the statement is wrong, or would write.
+        """
+        answer = self._connection.execute(sql, parameters)
+        with warnings.catch_warnings():
+            # DuckDB 1.5's own call of a pandas method in a way that pandas 3.1 deprecates
+            warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
+            return answer.df()
+
+    def _progress(self, instance: str) -> tuple[str | None, str | None]:
+        for fingerprint, cursor in self._fetch("progress", instance=instance):
+            return fingerprint, cursor
+        return None, None
+
+    def _rows(self, name: str, **parameters: object) -> Iterator[rows.Document]:
+        for (text,) in self._fetch(name, **parameters):
+            yield json.loads(text)
+
+    def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query(name), parameters).fetchall()

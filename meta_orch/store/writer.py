@@ -1,0 +1,123 @@
+"""What the store can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from meta_orch.domain.edges import Edge
+from meta_orch.domain.pipelines import Pool
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run
+from meta_orch.store import rows
+from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.reader import StoreReader
+from meta_orch.store.sql import query
+
+_T = TypeVar("_T")
+
+
+class StoreWriter(StoreReader):
+    """One transaction. Get it from `Store.write`: what is saved is there for others when that
+    `with` is left, and none of it when it is left by an error.
+
+    Everything is kept as last seen, by natural key: the last write wins, and a repeat changes
+    nothing. `now` is when it was seen, aware.
+    """
+
+    def save_catalogue(self, instance: str, catalogue: Catalogue, now: datetime) -> None:
+        """Keep a whole catalogue. A pipeline of the instance that is not in it is marked removed:
+        its runs stay, and it is back when a later catalogue holds it again.
+
+        Raises:
+            ValueError: a pipeline is of another instance.
+        """
+        _check_instance(instance, (pipeline.key.instance for pipeline in catalogue.pipelines))
+        pipelines = _by_key((pipeline.key, pipeline) for pipeline in catalogue.pipelines)
+        self._merge("merge_pipelines", map(rows.pipeline_to_document, pipelines), now=now)
+        self._run(
+            "mark_removed_pipelines",
+            instance=instance,
+            names=[pipeline.key.name for pipeline in pipelines],
+            now=now,
+        )
+        self._run("save_fingerprint", instance=instance, fingerprint=catalogue.fingerprint)
+
+    def save_changes(self, instance: str, changes: Changes, now: datetime) -> None:
+        """Keep one page of changes together with its cursor. Runs that are gone are marked deleted
+        and no longer given by any reader. The pipeline of a run need not be known.
+
+        Raises:
+            ValueError: a run is of another instance.
+        """
+        _check_instance(
+            instance,
+            (
+                *(run.key.pipeline.instance for run in changes.runs),
+                *(task_run.run.pipeline.instance for task_run in changes.task_runs),
+                *(key.pipeline.instance for key in changes.gone),
+            ),
+        )
+        runs = _by_key((run.key, run) for run in changes.runs)
+        task_runs = _by_key(
+            ((task_run.run, task_run.task_run_id, task_run.attempt), task_run)
+            for task_run in changes.task_runs
+        )
+        self._merge("merge_runs", map(rows.run_to_document, runs), now=now)
+        self._merge("merge_task_runs", map(rows.task_run_to_document, task_runs), now=now)
+        self._merge("mark_deleted_runs", map(rows.run_key_to_document, changes.gone), now=now)
+        self._run("save_cursor", instance=instance, cursor=changes.cursor)
+
+    def save_collector(self, status: CollectorStatus) -> None:
+        """Keep how a reading went, in place of the one before."""
+        self._run("save_collector", document=rows.to_text(rows.collector_to_document(status)))
+
+    def save_pools(self, instance: str, pools: Iterable[Pool], now: datetime) -> None:
+        """Keep the pools of an instance, in place of those before.
+
+        Raises:
+            ValueError: a pool is of another instance.
+        """
+        kept = _by_key((pool.name, pool) for pool in pools)
+        _check_instance(instance, (pool.instance for pool in kept))
+        self._run("forget_pools", instance=instance)
+        self._merge("add_pools", map(rows.pool_to_document, kept), now=now)
+
+    def save_edges(self, edges: Iterable[Edge], now: datetime) -> None:
+        """Keep every edge that is known now, in place of those before. When each was first and last
+        seen is kept."""
+        kept = _by_key(((edge.upstream, edge.downstream, edge.kind), edge) for edge in edges)
+        documents = [rows.to_text(rows.edge_to_document(edge)) for edge in kept]
+        self._run("mark_removed_edges", documents=documents, now=now)
+        self._run("merge_edges", documents=documents, now=now)
+
+    def mark_mirrored(self, runs: Iterable[Run], now: datetime) -> None:
+        """Remember that Dagster shows these outcomes of these runs."""
+        kept = _by_key((run.revision_id, run) for run in runs)
+        self._merge(
+            "merge_mirrored",
+            (
+                {**rows.run_key_to_document(run.key), "revision_id": str(run.revision_id)}
+                for run in kept
+            ),
+            now=now,
+        )
+
+    def _merge(self, name: str, documents: Iterable[rows.Document], *, now: datetime) -> None:
+        texts = [rows.to_text(document) for document in documents]
+        if texts:
+            self._run(name, documents=texts, now=now)
+
+    def _run(self, name: str, **parameters: object) -> None:
+        self._connection.execute(query(name), parameters)
+
+
+def _by_key(items: Iterable[tuple[Hashable, _T]]) -> tuple[_T, ...]:
+    """One item a key, the last: a merge may not meet a key twice."""
+    return tuple(dict(items).values())
+
+
+def _check_instance(instance: str, found: Iterable[str]) -> None:
+    if others := set(found) - {instance}:
+        raise ValueError(f"what is saved for {instance!r} is of {', '.join(sorted(others))}")
