@@ -58,6 +58,13 @@ class Run:
         return self.ended_at - self.started_at
 
     @property
+    def effective_at(self) -> datetime | None:
+        """When the state it is in took effect, as well as is known: the end of a finished run, and
+        otherwise the last of start, queueing and due time. Orders the runs of a pipeline."""
+        end = self.ended_at if self.state.is_terminal else None
+        return end or self.started_at or self.queued_at or self.scheduled_at
+
+    @property
     def revision_id(self) -> UUID:
         """Names this outcome of this run: the same wherever and however often it is computed.
 
