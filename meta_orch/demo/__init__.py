@@ -1,0 +1,1 @@
+"""The demonstration: real servers, sample pipelines, one command."""

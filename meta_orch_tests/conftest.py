@@ -1,0 +1,40 @@
+"""Fixtures for every test: the real servers, started once a session by the first test that asks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meta_orch.demo.servers import AirflowServer, PrefectServer
+
+pytest_plugins = ["meta_orch_tests.rules"]
+
+LIVE = Path(__file__).parent / "live"
+DAGS = ["classic", "manual", "fails", "mapped", "produces_raw", "cleans_raw", "paused", "waits"]
+DEPLOYMENTS = [
+    *("sums/manual", "mapped/manual", "parent/manual", "fails/manual"),
+    *("scheduled/by-cron", "scheduled/by-interval", "scheduled/by-rrule", "scheduled/paused"),
+]
+
+
+@pytest.fixture(scope="session")
+def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]:
+    """A running Airflow that has read `live/dags`. Its `dags` folder is a copy: tests may add,
+    change and remove files there, and put back what they changed."""
+    folder = tmp_path_factory.mktemp("airflow")
+    dags = shutil.copytree(LIVE / "dags", folder / "dags")
+    with AirflowServer(folder / "server", dags=dags) as server:
+        server.wait_for_dags(DAGS)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A running Prefect that serves the deployments of `live/flows`."""
+    folder = tmp_path_factory.mktemp("prefect")
+    with PrefectServer(folder / "server", flows=LIVE / "flows" / "basics.py") as server:
+        server.wait_for_deployments(DEPLOYMENTS)
+        yield server
