@@ -1,5 +1,6 @@
 -- One row per run of an instance that Dagster should show and does not yet, as a document.
--- Among the last `history` finished runs of each pipeline, those whose outcome is not mirrored.
+-- Among the last `history` finished runs of each pipeline of the catalogue, those whose outcome is
+-- not mirrored. A run that comes before its pipeline waits for it.
 -- The newest of every pipeline are taken before anybody's older ones; what is taken is ordered with
 -- pipelines whose latest run failed first, and oldest first within a pipeline.
 WITH recent AS (
@@ -9,6 +10,8 @@ WITH recent AS (
     row_number() OVER newest_first AS age,
     first_value(r.state) OVER newest_first IN ('failed', 'upstream_failed') AS latest_failed
   FROM run_record AS r
+  SEMI JOIN (FROM pipeline_record WHERE removed_at IS NULL) AS p
+    ON p.instance = r.instance AND p.name = r.pipeline
   WHERE r.instance = $instance AND r.is_finished AND r.deleted_at IS NULL
   WINDOW newest_first AS (
     PARTITION BY r.pipeline ORDER BY r.effective_at DESC NULLS LAST, r.run_id DESC
