@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -59,6 +60,8 @@ __all__ = [
 class NoLogin(Section):
     """Nothing is sent."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["type"]})  # it tells the logins apart
+
     type: Literal["none"] = "none"
 
 
@@ -67,7 +70,9 @@ class BasicLogin(Section):
 
     type: Literal["basic"]
     username: Text
+    """Who logs in."""
     password: Secret
+    """A reference, such as `${AIRFLOW_PASSWORD}`."""
 
 
 class TokenLogin(Section):
@@ -75,7 +80,9 @@ class TokenLogin(Section):
 
     type: Literal["token"]
     username: Text
+    """Who logs in."""
     password: Secret
+    """A reference, such as `${AIRFLOW_PASSWORD}`."""
 
 
 class BearerLogin(Section):
@@ -83,6 +90,7 @@ class BearerLogin(Section):
 
     type: Literal["bearer"]
     token: Secret
+    """A reference, such as `${AIRFLOW_TOKEN}`."""
 
 
 class ApiKeyLogin(Section):
@@ -90,6 +98,7 @@ class ApiKeyLogin(Section):
 
     type: Literal["api_key"]
     api_key: Secret
+    """A reference, such as `${PREFECT_API_KEY}`."""
 
 
 class HeaderLogin(Section):
@@ -99,6 +108,7 @@ class HeaderLogin(Section):
     name: Text
     """The header's name."""
     value: Secret
+    """What it holds: a reference, such as `${DAGSTER_CLOUD_API_TOKEN}`."""
 
 
 Login = Annotated[
@@ -153,7 +163,7 @@ class InstanceConfig(Section):
 
     name: InstanceName
     """What it is called everywhere: the first part of its pipelines' asset keys."""
-    type: str
+    type: str = Field(examples=["airflow", "prefect", "dagster"])
     """An adapter's name: `airflow`, `prefect`, `dagster`, or one that a package registers."""
     url: Url | None = Field(default=None, validate_default=True)
     """Where its API answers. Only `dagster` may do without: then it is the Dagster instance that

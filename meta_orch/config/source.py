@@ -53,6 +53,8 @@ def read_yaml(text: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Malformed(mark.line + 1 if mark else None, _without_content(error)) from None
+    except RecursionError:
+        raise Malformed(None, "it is nested too deeply") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Malformed(line, f"the character U+{error.character:04X} is not allowed") from None
@@ -66,7 +68,9 @@ _ONE_LETTER = len("'x'")
 def _without_content(error: yaml.MarkedYAMLError) -> str:
     """PyYAML's own words less what it quotes, which may be a secret."""
     words = ", ".join(part for part in (error.context, error.problem) if part)
-    return _QUOTED.sub(lambda quoted: quoted[0] if len(quoted[0]) == _ONE_LETTER else "'...'", words)
+    return _QUOTED.sub(
+        lambda quoted: quoted[0] if len(quoted[0]) == _ONE_LETTER else "'...'", words
+    )
 
 
 class _Reader:

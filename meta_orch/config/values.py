@@ -182,14 +182,16 @@ Url = Annotated[
 ]
 
 
+_CHARACTER_SET = re.compile(r"\[!?+\]?+[^]]*+\]")
+
+
 def _check_glob(text: str) -> str:
     if not text.strip():
         raise ValueError("is an empty glob; write * for everything")
     if text != text.strip():
         raise ValueError("begins or ends with a space; take it out")
     # fnmatch takes a `[` without its `]` for the letter itself, which nobody means
-    opened = re.sub(r"\[!?\]?[^]]*\]", "", text)
-    if "[" in opened:
+    if "[" in _CHARACTER_SET.sub("", text):
         raise ValueError("has a [ without its ]; close it, or write [[] for the letter itself")
     return text
 
