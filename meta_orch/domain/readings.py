@@ -19,7 +19,9 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One page of what happened to runs, to be stored together with `cursor`."""
+    """One page of what happened to runs, to be stored together with `cursor`.
+
+    Where a run or a task run stands on it twice, the later one holds."""
 
     cursor: str
     """Where to go on once this page is durable; opaque to everything but its adapter."""
@@ -27,3 +29,13 @@ class Changes:
     task_runs: tuple[TaskRun, ...] = ()
     gone: tuple[RunKey, ...] = ()
     """Runs that were stored as open and no longer exist on the server."""
+
+    def followed_by(self, later: Changes) -> Changes:
+        """This page and the next as one: storing it is the same as storing one after the other."""
+        seen_again = {run.key for run in later.runs}
+        return Changes(
+            cursor=later.cursor,
+            runs=self.runs + later.runs,
+            task_runs=self.task_runs + later.task_runs,
+            gone=tuple(key for key in self.gone if key not in seen_again) + later.gone,
+        )

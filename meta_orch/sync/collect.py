@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from meta_orch.config.models import EdgeConfig
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.orchestrators.base import (
-    Catalogue,
+    Changes,
     LoginRefused,
     Orchestrator,
     OrchestratorError,
@@ -20,6 +20,11 @@ from meta_orch.store import CollectorStatus, Store, StoreWriter
 from meta_orch.sync.edges import known_edges
 
 Clock = Callable[[], datetime]
+
+# A merge costs about the same for a page as for fifty, so pages are saved together; what a kill
+# costs is to read them again.
+_ROWS_AT_ONCE = 5_000
+_LONGEST_UNSAVED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def collect(
     """Read what changed since the last time, and keep it.
 
     First the catalogue, where its fingerprint changed or it was last read `catalogue_every` ago;
-    with it come the pools and the edges. Then the runs, page by page, each stored together with its
+    with it come the pools and the edges. Then the runs, page by page, stored together with their
     cursor, until there is nothing new or `deadline` has passed. At least one page is read, so that
     every reading gets on. A process that is killed anywhere goes on at the last stored page.
 
@@ -69,122 +74,124 @@ def collect(
             store says so by then.
         StoreError: the store could not be used.
     """
-    return _Reading(
-        orchestrator=orchestrator,
-        store=store,
-        clock=clock,
-        deadline=deadline,
-        lookback=lookback,
-        catalogue_every=catalogue_every,
-        declared_edges=tuple(declared_edges),
-    ).collect()
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    orchestrator: Orchestrator
-    store: Store
-    clock: Clock
-    deadline: datetime
-    lookback: timedelta
-    catalogue_every: timedelta
-    declared_edges: tuple[EdgeConfig, ...]
-
-    @property
-    def instance(self) -> str:
-        return self.orchestrator.instance
-
-    def collect(self) -> Collection:
-        attempted_at = self.clock()
-        with self.store.read() as reader:
-            before = reader.collectors().get(self.instance)
-        if before is None:
-            before = CollectorStatus(self.instance, attempted_at, None, False, None, None, None)
-        status = replace(before, attempted_at=attempted_at, caught_up=False, error=None)
-        failures: list[OrchestratorError] = []
-        brought = Collection(self.instance, 0, 0, 0, False, False)
-
+    reading = _Reading(orchestrator, store, clock())
+    try:
+        reading.read_catalogue(catalogue_every, declared_edges)
+    except OrchestratorError as error:
+        reading.failures.append(error)
+    if not any(isinstance(error, Unreachable | LoginRefused) for error in reading.failures):
         try:
-            status, changed = self._read_catalogue(status)
-            brought = replace(brought, catalogue_changed=changed)
+            reading.read_changes(clock, deadline, since=clock() - lookback)
         except OrchestratorError as error:
-            failures.append(error)
-        if not any(isinstance(error, Unreachable | LoginRefused) for error in failures):
-            try:
-                brought = self._read_changes(brought)
-            except OrchestratorError as error:
-                failures.append(error)
+            reading.failures.append(error)
+    return reading.finish(clock())
 
-        with self.store.write() as writer:
-            if failures:
-                writer.save_collector(replace(status, error="; ".join(map(str, failures))))
-            else:
-                writer.save_collector(
-                    replace(status, succeeded_at=attempted_at, caught_up=brought.caught_up)
-                )
-        if failures:
-            first, *others = failures
-            for other in others:
-                first.add_note(str(other))
-            raise first
-        return brought
 
-    def _read_catalogue(self, status: CollectorStatus) -> tuple[CollectorStatus, bool]:
-        """Read it where it is due. The status with when, and whether it changed."""
-        with self.store.read() as reader:
-            fingerprint = reader.fingerprint(self.instance)
-        read_at = status.catalogue_read_at
-        is_due = read_at is None or status.attempted_at - read_at >= self.catalogue_every
-        if not is_due and self.orchestrator.read_fingerprint() == fingerprint:
-            return status, False
+class _Reading:
+    """One call of `collect`: what was kept before it, and what it brought so far."""
 
+    def __init__(self, orchestrator: Orchestrator, store: Store, now: datetime) -> None:
+        self.orchestrator = orchestrator
+        self.store = store
+        self.instance = orchestrator.instance
+        self.attempted_at = now
+        with store.read() as reader:
+            before = reader.collectors().get(self.instance)
+            self.fingerprint = reader.fingerprint(self.instance)
+            self.cursor = reader.cursor(self.instance)
+            self.open_runs = reader.open_runs(self.instance)
+        self.status = before or CollectorStatus(self.instance, now, None, False, None, None, None)
+        self.failures: list[OrchestratorError] = []
+        self.unsaved: Changes | None = None
+        self.runs = self.task_runs = self.gone = 0
+        self.catalogue_changed = False
+        self.caught_up = False
+
+    def read_catalogue(self, every: timedelta, declared: Iterable[EdgeConfig]) -> None:
+        """Read it where it is due, and with it pools and edges."""
+        read_at = self.status.catalogue_read_at
+        is_due = read_at is None or self.attempted_at - read_at >= every
+        if not is_due and self.orchestrator.read_fingerprint() == self.fingerprint:
+            return
         with self.store.read() as reader:
             known = {pipeline.key: pipeline for pipeline in reader.pipelines(self.instance)}
         server = self.orchestrator.read_server()
         catalogue = self.orchestrator.read_catalogue(known)
         pools = self.orchestrator.read_pools() if isinstance(self.orchestrator, ReadsPools) else ()
+        self.status = replace(
+            self.status, server_version=server.version, catalogue_read_at=self.attempted_at
+        )
         with self.store.write() as writer:
-            writer.save_catalogue(self.instance, catalogue, status.attempted_at)
-            writer.save_pools(self.instance, pools, status.attempted_at)
-            self._save_edges(writer, status.attempted_at)
-        changed = _definitions(catalogue) != {_definition(pipeline) for pipeline in known.values()}
+            writer.save_catalogue(self.instance, catalogue, self.attempted_at)
+            writer.save_pools(self.instance, pools, self.attempted_at)
+            # Edges run between instances, so they are worked out from all that is stored.
+            edges = known_edges(writer.pipelines(), declared)
+            if edges != writer.edges():
+                writer.save_edges(edges, self.attempted_at)
+            writer.save_collector(self.status)
+        self.catalogue_changed = _definitions(catalogue.pipelines) != _definitions(known.values())
+
+    def read_changes(self, clock: Clock, deadline: datetime, since: datetime) -> None:
+        """Read pages until there is nothing new or the deadline has passed. What is left to save
+        then is in `unsaved`."""
+        saved_at = clock()
+        for page in self.orchestrator.read_changes(self.cursor, self.open_runs, since=since):
+            self.runs += len(page.runs)
+            self.task_runs += len(page.task_runs)
+            self.gone += len(page.gone)
+            self.unsaved = self.unsaved.followed_by(page) if self.unsaved else page
+            now = clock()
+            if now >= deadline:
+                return
+            rows = len(self.unsaved.runs) + len(self.unsaved.task_runs)
+            if rows >= _ROWS_AT_ONCE or now - saved_at >= _LONGEST_UNSAVED:
+                with self.store.write() as writer:
+                    self.save_changes(writer, now)
+                saved_at = now
+        self.caught_up = True
+
+    def save_changes(self, writer: StoreWriter, now: datetime) -> None:
+        if self.unsaved:
+            writer.save_changes(self.instance, self.unsaved, now)
+            self.unsaved = None
+
+    def finish(self, now: datetime) -> Collection:
+        """Save what is left and how it went.
+
+        Raises:
+            OrchestratorError: something could not be read.
+        """
         status = replace(
-            status, server_version=server.version, catalogue_read_at=status.attempted_at
+            self.status, attempted_at=self.attempted_at, caught_up=self.caught_up, error=None
         )
-        return status, changed
-
-    def _save_edges(self, writer: StoreWriter, now: datetime) -> None:
-        """Edges run between instances, so they are worked out from all that is stored."""
-        edges = known_edges(writer.pipelines(), self.declared_edges)
-        if edges != writer.edges():
-            writer.save_edges(edges, now)
-
-    def _read_changes(self, brought: Collection) -> Collection:
-        with self.store.read() as reader:
-            cursor = reader.cursor(self.instance)
-            open_runs = reader.open_runs(self.instance)
-        pages = self.orchestrator.read_changes(
-            cursor, open_runs, since=self.clock() - self.lookback
+        if self.failures:
+            status = replace(status, caught_up=False, error="; ".join(map(str, self.failures)))
+        else:
+            status = replace(status, succeeded_at=self.attempted_at)
+        with self.store.write() as writer:
+            self.save_changes(writer, now)
+            writer.save_collector(status)
+        if self.failures:
+            first, *others = self.failures
+            for other in others:
+                first.add_note(str(other))
+            raise first
+        return Collection(
+            instance=self.instance,
+            runs=self.runs,
+            task_runs=self.task_runs,
+            gone=self.gone,
+            catalogue_changed=self.catalogue_changed,
+            caught_up=self.caught_up,
         )
-        for page in pages:
-            with self.store.write() as writer:
-                writer.save_changes(self.instance, page, self.clock())
-            brought = replace(
-                brought,
-                runs=brought.runs + len(page.runs),
-                task_runs=brought.task_runs + len(page.task_runs),
-                gone=brought.gone + len(page.gone),
-            )
-            if self.clock() >= self.deadline:
-                return brought
-        return replace(brought, caught_up=True)
 
 
-def _definitions(catalogue: Catalogue) -> set[Pipeline]:
-    return {_definition(pipeline) for pipeline in catalogue.pipelines}
-
-
-def _definition(pipeline: Pipeline) -> Pipeline:
-    """A pipeline without what changes by itself as time goes by."""
-    schedules = tuple(replace(schedule, next_at=None) for schedule in pipeline.schedules)
-    return replace(pipeline, schedules=schedules)
+def _definitions(pipelines: Iterable[Pipeline]) -> set[Pipeline]:
+    """Pipelines without what changes by itself as time goes by."""
+    return {
+        replace(
+            pipeline,
+            schedules=tuple(replace(schedule, next_at=None) for schedule in pipeline.schedules),
+        )
+        for pipeline in pipelines
+    }

