@@ -1,0 +1,154 @@
+"""The port, spoken to a Prefect server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from meta_orch.config.models import InstanceConfig, TokenLogin
+from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run, RunKey
+from meta_orch.orchestrators.base import (
+    ActingRefused,
+    NotFound,
+    Orchestrator,
+    OrchestratorError,
+    Server,
+)
+from meta_orch.orchestrators.prefect.catalogue import CatalogueReader, read_fingerprint
+from meta_orch.orchestrators.prefect.changes import ChangesReader
+from meta_orch.orchestrators.prefect.client import PrefectApi, Refused
+from meta_orch.orchestrators.prefect.cursor import Cursor
+from meta_orch.orchestrators.prefect.links import Links, api_url
+from meta_orch.orchestrators.prefect.parse import (
+    parse_concurrency_limit,
+    parse_run,
+    parse_work_pool,
+    reading,
+)
+from meta_orch.orchestrators.selection import Selection
+
+
+class PrefectOrchestrator(Orchestrator):
+    """A Prefect 3 server.
+
+    `config.url` is its API (`http://prefect:4200/api`, or a Cloud workspace's) or, self-hosted, the
+    server's own address. Logins: `none`, `api_key` or `bearer`, `basic`, `header`.
+
+    Raises:
+        OrchestratorError: the configuration has no URL, or a login that Prefect has not.
+    """
+
+    type = "prefect"
+
+    def __init__(self, config: InstanceConfig) -> None:
+        self.instance = config.name
+        if config.url is None:
+            raise OrchestratorError(
+                config.name, "`url` is missing: the address of the Prefect API, ending in /api"
+            )
+        if isinstance(config.login, TokenLogin):
+            raise OrchestratorError(
+                config.name,
+                "Prefect has no login of type token: use api_key (Cloud), basic "
+                "(a server with an auth string), header or none",
+            )
+        self._config = config
+        self._url = api_url(config.url)
+        self._links = Links.of_api(self._url)
+        self._selection = Selection.of(config)
+        self._connection: PrefectApi | None = None
+
+    @property
+    def _api(self) -> PrefectApi:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> PrefectApi:
+        # Its import reads the shell's Prefect profile and a `prefect.toml` in the working
+        # directory. What is wrong in there is not repeated: it may hold secrets.
+        try:
+            return PrefectApi(self._config, self._url)
+        except ValueError as error:
+            raise OrchestratorError(
+                self.instance,
+                f"Prefect's client does not start ({type(error).__name__}): look at the PREFECT_* "
+                "variables of this process and at prefect.toml, .env and pyproject.toml in its "
+                "working directory",
+            ) from None
+
+    def read_server(self) -> Server:
+        try:
+            version = str(self._api.get("/admin/version"))
+        except NotFound:
+            # Prefect Cloud tells no version.
+            self._api.post("/flows/count", {})
+            version = "unknown"
+        return Server(version=version, now=self._api.asked_at)
+
+    def read_fingerprint(self) -> str:
+        """Two requests. A change to nothing but a schedule is not seen."""
+        return read_fingerprint(self._api)
+
+    def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
+        return CatalogueReader(self._api, self._links, self._selection, known).read()
+
+    def read_changes(
+        self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
+    ) -> Iterator[Changes]:
+        """See `changes`. With nothing new and nothing active, a pass costs two requests."""
+        reader = ChangesReader(self._api, self._links, self._selection, open_runs)
+        yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
+
+    def read_pools(self) -> tuple[Pool, ...]:
+        """Work pools, and global concurrency limits as `limit:NAME`. A deployment's own limit is
+        its pipeline's `max_active_runs`."""
+        pools = self._api.all_rows("/work_pools/filter", {})
+        limits = self._api.all_rows("/v2/concurrency_limits/filter", {})
+        with reading(self.instance, "a work pool or concurrency limit"):
+            return (
+                *(parse_work_pool(self.instance, row) for row in pools),
+                *(
+                    parse_concurrency_limit(self.instance, row)
+                    for row in limits
+                    if not row["name"].startswith("deployment:")
+                ),
+            )
+
+    def check_may_start_runs(self) -> None:
+        if self._config.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to start runs"
+            )
+
+    def start_run(
+        self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
+    ) -> Run:
+        """Ask for a run of the deployment; Prefect itself gives the same run for the same
+        `request_id`. A paused deployment only has its schedules paused, so it runs."""
+        self.check_may_start_runs()
+        if "/" not in pipeline.key.name:
+            raise ActingRefused(
+                self.instance, f"the flow {pipeline.key.name!r} has no deployment to start it by"
+            )
+        try:
+            row = self._api.post(
+                f"/deployments/{pipeline.native_id}/create_flow_run",
+                {"parameters": dict(parameters), "idempotency_key": request_id},
+            )
+        except NotFound as error:
+            raise NotFound(
+                self.instance, f"there is no deployment {pipeline.key.name!r} any more"
+            ) from error
+        except Refused as error:
+            raise ActingRefused(self.instance, str(error)) from error
+        with reading(self.instance, "the flow run that was started"):
+            return parse_run(row, pipeline.key, self._links)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

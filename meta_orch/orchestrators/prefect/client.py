@@ -1,0 +1,192 @@
+"""Prefect's REST API as JSON. Prefect's own client carries the requests: it brings the login, the
+API version header and the CSRF token; its models, which change with the server, stay unused.
+
+That client takes seconds to import, so it is imported where a connection is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+from meta_orch.config.models import (
+    ApiKeyLogin,
+    BasicLogin,
+    BearerLogin,
+    EnvironmentReference,
+    HeaderLogin,
+    InstanceConfig,
+    MissingSecret,
+)
+from meta_orch.domain.secrets import mask_secrets
+from meta_orch.orchestrators.base import LoginRefused, NotFound, OrchestratorError, UnexpectedAnswer
+from meta_orch.orchestrators.prefect.parse import Row
+
+if TYPE_CHECKING:
+    import httpx
+
+PAGE = 200
+"""Rows on a page; Prefect refuses to give more."""
+
+
+class Refused(OrchestratorError):
+    """The server understood the request and will not carry it out (409, 422)."""
+
+
+class PrefectApi:
+    """Requests to one Prefect server. Every method raises a subclass of `OrchestratorError`, and
+    nothing else, where there is no good answer. Making one makes no request."""
+
+    def __init__(self, config: InstanceConfig, url: str) -> None:
+        from prefect.client.orchestration import SyncPrefectClient
+        from prefect.settings import (
+            PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+            PREFECT_CLIENT_CUSTOM_HEADERS,
+            temporary_settings,
+        )
+
+        from meta_orch.orchestrators.httpx_transport import Transport, timeout
+
+        self.instance = config.name
+        self._transport = Transport(config)
+        # What the shell's Prefect profile says of headers and CSRF is for another server.
+        with temporary_settings(
+            {PREFECT_CLIENT_CUSTOM_HEADERS: {}, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: True}
+        ):
+            self._client = SyncPrefectClient(
+                url,
+                httpx_settings={
+                    "transport": self._transport,
+                    "timeout": timeout(config),
+                    "headers": _header_login(config),
+                },
+                auth_string=_auth_string(config),
+                api_key=_api_key(config),
+            )
+        self._client.__enter__()
+
+    @property
+    def asked_at(self) -> datetime:
+        """The server's clock when the last request was sent, UTC.
+
+        Raises:
+            UnexpectedAnswer: the server gave no date.
+        """
+        if self._transport.asked_at is None:
+            raise UnexpectedAnswer(
+                self.instance, "the server's answers have no Date header: look at proxies before it"
+            )
+        return self._transport.asked_at
+
+    @property
+    def requests(self) -> int:
+        return self._transport.requests
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: Row) -> Any:
+        return self._ask("POST", path, body)
+
+    def rows(self, path: str, body: Row, *, limit: int = PAGE, offset: int = 0) -> list[Row]:
+        """One page of a `/filter` endpoint; fewer rows than `limit` means there are no more."""
+        answer = self.post(path, {**body, "limit": limit, "offset": offset})
+        if not isinstance(answer, list) or not all(isinstance(row, Mapping) for row in answer):
+            raise UnexpectedAnswer(self.instance, f"POST {path} answered no list of objects")
+        return answer
+
+    def pages(self, path: str, body: Row) -> Iterator[list[Row]]:
+        """Every page of a `/filter` endpoint, by offset. Rows that leave the filter meanwhile may
+        hide others: for what must not be missed, page by a key."""
+        offset = 0
+        while True:
+            page = self.rows(path, body, offset=offset)
+            yield page
+            if len(page) < PAGE:
+                return
+            offset += len(page)
+
+    def all_rows(self, path: str, body: Row) -> list[Row]:
+        return [row for page in self.pages(path, body) for row in page]
+
+    def rows_by_id(self, path: str, entity: str, ids: list[str]) -> Iterator[Row]:
+        """The rows of `entity` with these ids; an id that does not exist gives none."""
+        for start in range(0, len(ids), PAGE):
+            chosen = {"id": {"any_": ids[start : start + PAGE]}}
+            yield from self.rows(path, {entity: chosen})
+
+    def close(self) -> None:
+        self._client.__exit__(None, None, None)
+
+    def _ask(self, method: Literal["GET", "POST"], path: str, body: Row | None) -> Any:
+        import httpx
+
+        from meta_orch.orchestrators.httpx_transport import read_json
+
+        try:
+            response = self._client.request(
+                method,
+                path,  # pyright: ignore[reportArgumentType]  # its list of routes is that of one version
+                json=body,
+            )
+        except httpx.HTTPStatusError as error:
+            raise self._refusal(method, path, error.response) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnexpectedAnswer(self.instance, f"{method} {path}: {error}") from error
+        return read_json(self.instance, response)
+
+    def _refusal(self, method: str, path: str, response: httpx.Response) -> OrchestratorError:
+        text = f"{method} {path} answered {response.status_code}{_detail(response)}"
+        match response.status_code:
+            case HTTPStatus.NOT_FOUND:
+                return NotFound(self.instance, f"{text}: look at `url` if it is so for everything")
+            case HTTPStatus.CONFLICT | HTTPStatus.UNPROCESSABLE_ENTITY:
+                return Refused(self.instance, text)
+            case _:
+                return UnexpectedAnswer(self.instance, text)
+
+
+def _auth_string(config: InstanceConfig) -> str | None:
+    match config.login:
+        case BasicLogin(username=username, password=password):
+            return f"{username}:{_read(config, password)}"
+        case _:
+            return None
+
+
+def _api_key(config: InstanceConfig) -> str | None:
+    match config.login:
+        case ApiKeyLogin(api_key=secret) | BearerLogin(token=secret):
+            return _read(config, secret)
+        case _:
+            return None
+
+
+def _header_login(config: InstanceConfig) -> dict[str, str]:
+    match config.login:
+        case HeaderLogin(name=name, value=secret):
+            return {name: _read(config, secret)}
+        case _:
+            return {}
+
+
+def _read(config: InstanceConfig, secret: EnvironmentReference) -> str:
+    try:
+        return secret.read()
+    except MissingSecret as error:
+        raise LoginRefused(config.name, str(error)) from error
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the server says of a refusal, without the request that it repeats (it may hold
+    secrets)."""
+    try:
+        body = response.json()
+        detail = body.get("detail") or body.get("exception_detail") or ""
+    except (ValueError, AttributeError):
+        return ""
+    if isinstance(detail, list):
+        detail = "; ".join(str(part.get("msg", "")) for part in detail if isinstance(part, Mapping))
+    return f" ({mask_secrets(str(detail))})" if detail else ""
