@@ -1,0 +1,175 @@
+"""The Airflow adapter: the port over `/api/v2`."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid5
+
+from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.secrets import MASK, mask_secrets
+from meta_orch.orchestrators.airflow.api import AirflowApi, connect_api
+from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_fingerprint
+from meta_orch.orchestrators.airflow.changes import ChangeReader, read_cursor
+from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
+from meta_orch.orchestrators.airflow.transport import Transport
+from meta_orch.orchestrators.answers import RequestRefused, UnreadableJson
+from meta_orch.orchestrators.base import (
+    ActingRefused,
+    Catalogue,
+    Changes,
+    LoginRefused,
+    NotFound,
+    Orchestrator,
+    Server,
+    UnexpectedAnswer,
+)
+from meta_orch.orchestrators.selection import Selection
+
+_RUN_IDS = UUID("0f3d7f0e-8a53-4c1f-9f0e-5d2a1c6b7e94")
+_PLAIN_REQUEST_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,200}")
+_NO_DAG = "meta_orch.is_there_permission"
+
+
+class AirflowOrchestrator(Orchestrator):
+    """An Airflow 3.0 or later. Nothing is sent before the first call; threads may share it.
+
+    Keep it for as long as the instance is watched: it holds the connections and the login's token,
+    and has asked the server for its version.
+
+    Args:
+        sweep_every: how often, where stored open runs stay silent, the open runs of the server are
+            read to find which of those were deleted.
+    """
+
+    type = "airflow"
+
+    def __init__(
+        self, config: InstanceConfig, *, sweep_every: timedelta = timedelta(minutes=5)
+    ) -> None:
+        self.instance = config.name
+        self._read_only = config.read_only
+        self._selection = Selection.of(config)
+        self._sweep_every = sweep_every
+        self._transport = Transport(config)
+        self._place = Place(config.name, self._transport.url)
+        self._api: AirflowApi | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def requests_sent(self) -> int:
+        """Since it was made."""
+        return self._transport.requests_sent
+
+    def read_server(self) -> Server:
+        with self._strictly():
+            api, server = connect_api(self._transport)
+            api.count_dags()  # the version is told to anybody; this tries the login
+            self._api = api
+            return server
+
+    def read_fingerprint(self) -> str:
+        with self._strictly():
+            return read_fingerprint(self._connected())
+
+    def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
+        with self._strictly():
+            return read_catalogue(self._connected(), self._place, self._selection, known)
+
+    def read_changes(
+        self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
+    ) -> Iterator[Changes]:
+        with self._strictly():
+            reader = ChangeReader(
+                self._connected(), self._place, self._selection, self._sweep_every
+            )
+            yield from reader.read(read_cursor(cursor, since), open_runs)
+
+    def read_source(self, pipeline: Pipeline) -> str | None:
+        with self._strictly():
+            return self._connected().dag_source(pipeline.native_id)
+
+    def read_pools(self) -> tuple[Pool, ...]:
+        with self._strictly():
+            return tuple(read_pool(self._place, pool) for pool in self._connected().pools())
+
+    def check_may_start_runs(self) -> None:
+        """Asks for a run of a DAG that does not exist: Airflow looks at the permission first."""
+        self._refuse_read_only()
+        with self._strictly():
+            api = self._connected()
+            try:
+                api.create_run(_NO_DAG, "never", {})
+            except NotFound:
+                return
+            except LoginRefused as error:
+                raise ActingRefused(
+                    self.instance, "the login may not start runs: give it a role that may"
+                ) from error
+        raise UnexpectedAnswer(self.instance, f"Airflow has started a run of {_NO_DAG}")
+
+    def start_run(
+        self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
+    ) -> Run:
+        """The run's id is made of `request_id`; its logical date is empty."""
+        self._refuse_read_only()
+        dag_id, run_id = pipeline.native_id, run_id_for(request_id)
+        with self._strictly():
+            api = self._connected()
+            try:
+                run = api.create_run(dag_id, run_id, parameters)
+            except RequestRefused as error:
+                if error.status != HTTPStatus.CONFLICT:
+                    reason = _without_secrets(error.detail, parameters) or f"status {error.status}"
+                    raise ActingRefused(
+                        self.instance, f"Airflow does not start {dag_id}: {reason}"
+                    ) from None
+                run = api.run(dag_id, run_id)  # asked for before
+            return read_run(self._place, run)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _refuse_read_only(self) -> None:
+        if self._read_only:
+            raise ActingRefused(
+                self.instance,
+                "the instance is read-only: set `read_only: false` in meta_orch.yaml to start runs",
+            )
+
+    def _connected(self) -> AirflowApi:
+        with self._lock:
+            if self._api is None:
+                self._api, _ = connect_api(self._transport)
+            return self._api
+
+    @contextmanager
+    def _strictly(self) -> Iterator[None]:
+        try:
+            yield
+        except UnreadableJson as error:
+            raise UnexpectedAnswer(
+                self.instance, f"Airflow gave what cannot be read: {error}"
+            ) from error
+
+
+def run_id_for(request_id: str) -> str:
+    """The same for the same request, and of characters that Airflow takes."""
+    if not _PLAIN_REQUEST_ID.fullmatch(request_id):
+        request_id = str(uuid5(_RUN_IDS, request_id))
+    return f"meta_orch__{request_id}"
+
+
+def _without_secrets(text: str, parameters: Mapping[str, Any]) -> str:
+    """A refusal may quote the parameter that it is about."""
+    for name, value in parameters.items():
+        if mask_secrets({name: value}) != {name: value}:
+            text = text.replace(str(value), MASK)
+    return text

@@ -1,0 +1,251 @@
+"""The endpoints of Airflow 3 (`/api/v2`), as lists of JSON objects.
+
+What depends on the version of the server's API is here and in `parse.py`; what is read when, and
+what is made of it, is in `catalogue.py` and `changes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from meta_orch.orchestrators.airflow.paging import (
+    OffsetPlace,
+    read_offset_page,
+    read_offset_pages,
+)
+from meta_orch.orchestrators.airflow.transport import Answer, Query, Transport
+from meta_orch.orchestrators.answers import Fields
+from meta_orch.orchestrators.base import NotFound, Server, UnexpectedAnswer
+
+PAGE = 100
+"""Airflow gives no more on one page of most lists, whatever it is asked."""
+_TASK_INSTANCES_PAGE = 500
+"""Their list by POST has no such limit. Airflow writes each such request into its audit log, so few
+large pages are kinder than many small ones."""
+OPEN_STATES = ("queued", "running")
+_RUNS = "/api/v2/dags/~/dagRuns"
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPlace:
+    """Where the next page of runs begins: after a cursor of the server's where it has those (3.2.2
+    and later), else at an offset."""
+
+    cursor: str | None = None
+    offset: OffsetPlace | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        if self.offset is None:
+            return {"cursor": self.cursor}
+        return {"offset": self.offset.offset, "seen": list(self.offset.seen)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RunsPlace:
+        if "offset" in value:
+            return cls(offset=OffsetPlace(value["offset"], tuple(value["seen"])))
+        return cls(cursor=value["cursor"])
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPage:
+    rows: Sequence[Fields]
+    next: RunsPlace | None
+    """None after the last page."""
+    sent_at: datetime
+    """By the server's clock, UTC."""
+
+
+class AirflowApi:
+    """Airflow 3.0 and later. Every method raises a subclass of `OrchestratorError`, or
+    `UnreadableJson` where an answer has another shape."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    # The catalogue.
+
+    def count_dags(self, *, paused: bool | None = None) -> int:
+        """DAGs that a file still defines."""
+        query: list[tuple[str, str | int | bool]] = [("limit", 1)]
+        if paused is not None:
+            query.append(("paused", paused))
+        return self._total(self._get("/dags", query))
+
+    def dags(self) -> Iterator[Fields]:
+        """Every DAG that a file still defines, by its id."""
+        return self._offset_pages("/dags", "dags", "a DAG", order_by="dag_id")
+
+    def dag_details(self, dag_id: str) -> Fields:
+        return self._get("/dags/{dag_id}/details", dag_id=dag_id)
+
+    def dag_tasks(self, dag_id: str) -> list[Fields]:
+        return self._get("/dags/{dag_id}/tasks", dag_id=dag_id).rows("tasks", "a task")
+
+    def newest_dag_versions(self) -> Iterator[Fields]:
+        """Versions of all DAGs, the newest first: their ids are UUIDs that begin with the time.
+
+        The reader may stop where it has seen enough.
+        """
+        return self._offset_pages(
+            "/dags/~/dagVersions", "dag_versions", "a DAG version", order_by="-id"
+        )
+
+    def newest_dag_version(self) -> tuple[str | None, int]:
+        """The id of the newest version of any DAG, and the number of versions of all."""
+        answer = self._get("/dags/~/dagVersions", [("order_by", "-id"), ("limit", 1)])
+        newest = [row.text("id") for row in answer.rows("dag_versions", "a DAG version")]
+        return (newest[0] if newest else None), self._total(answer)
+
+    def dag_source(self, dag_id: str) -> str | None:
+        """None where Airflow has none, which is also where there is no such DAG."""
+        try:
+            return self._get("/dagSources/{dag_id}", dag_id=dag_id).get_text("content")
+        except NotFound:
+            return None
+
+    def assets(self) -> Iterator[Fields]:
+        """Assets with the DAGs and tasks that read and write them."""
+        return self._offset_pages("/assets", "assets", "an asset", order_by="id")
+
+    def dependencies(self) -> Fields:
+        """The graph of what triggers what. Airflow keeps this for its own UI, so it may go."""
+        return self._transport.get("/ui/dependencies").fields()
+
+    def pools(self) -> Iterator[Fields]:
+        return self._offset_pages("/pools", "pools", "a pool", order_by="id")
+
+    # Runs.
+
+    def runs_updated_since(self, since: datetime, place: RunsPlace | None) -> RunsPage:
+        """Runs of all DAGs, in an order that they keep."""
+        return self._runs([("updated_at_gte", _instant(since))], place)
+
+    def open_runs(self, place: RunsPlace | None) -> RunsPage:
+        """Runs of all DAGs that have not ended."""
+        return self._runs([("state", state) for state in OPEN_STATES], place)
+
+    def run(self, dag_id: str, run_id: str) -> Fields:
+        return self._get("/dags/{dag_id}/dagRuns/{run_id}", dag_id=dag_id, run_id=run_id)
+
+    def latest_run(self, dag_id: str) -> Fields | None:
+        answer = self._get(
+            "/dags/{dag_id}/dagRuns", [("order_by", "-id"), ("limit", 1)], dag_id=dag_id
+        )
+        return next(iter(answer.rows("dag_runs", "a DAG run")), None)
+
+    def task_instances(self, runs: Collection[tuple[str, str]]) -> Iterator[Fields]:
+        """Of some runs, each named by its DAG and id; it may give those of other runs as well."""
+        dag_ids = sorted({dag_id for dag_id, _ in runs})
+        run_ids = sorted({run_id for _, run_id in runs})
+
+        def fetch(offset: int) -> tuple[Sequence[Fields], int]:
+            answer = self._transport.post(
+                "/api/v2/dags/~/dagRuns/~/taskInstances/list",
+                {
+                    "dag_ids": dag_ids,
+                    "dag_run_ids": run_ids,
+                    "order_by": "id",
+                    "page_offset": offset,
+                    "page_limit": _TASK_INSTANCES_PAGE,
+                },
+            ).fields()
+            return answer.rows("task_instances", "a task instance"), self._total(answer)
+
+        return read_offset_pages(fetch, lambda row: row.text("id"))
+
+    # Acting.
+
+    def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Fields:
+        """Ask for a run without a logical date."""
+        return self._transport.post(
+            "/api/v2/dags/{dag_id}/dagRuns",
+            {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)},
+            dag_id=dag_id,
+        ).fields()
+
+    # Parts.
+
+    def _get(self, path: str, query: Query = (), **names: str) -> Fields:
+        return self._transport.get(f"/api/v2{path}", query, **names).fields()
+
+    def _runs(self, filters: Query, place: RunsPlace | None) -> RunsPage:
+        query = [*filters, ("order_by", "id"), ("limit", PAGE)]
+        if place is not None and place.offset is not None:
+            return self._runs_by_offset(query, place.offset)
+        cursor = (place.cursor if place else None) or ""
+        answer = self._transport.get(_RUNS, [*query, ("cursor", cursor)])
+        fields = answer.fields()
+        if "next_cursor" not in fields:
+            # This Airflow has no cursors. It ignores the parameter and gives the first page by
+            # offset, without a word.
+            return self._runs_by_offset(query, OffsetPlace(), first=answer)
+        following = fields.get_text("next_cursor")
+        return RunsPage(
+            fields.rows("dag_runs", "a DAG run"),
+            None if following is None else RunsPlace(cursor=following),
+            answer.sent_at,
+        )
+
+    def _runs_by_offset(
+        self, query: Query, place: OffsetPlace, first: Answer | None = None
+    ) -> RunsPage:
+        answers: list[Answer] = []
+
+        def fetch(offset: int) -> tuple[Sequence[Fields], int]:
+            answer = first or self._transport.get(_RUNS, [*query, ("offset", offset)])
+            answers.append(answer)
+            fields = answer.fields()
+            return fields.rows("dag_runs", "a DAG run"), self._total(fields)
+
+        page = read_offset_page(
+            fetch, lambda row: f"{row.text('dag_id')}/{row.text('dag_run_id')}", place
+        )
+        return RunsPage(
+            page.rows,
+            None if page.next is None else RunsPlace(offset=page.next),
+            answers[0].sent_at,
+        )
+
+    def _offset_pages(self, path: str, name: str, what: str, *, order_by: str) -> Iterator[Fields]:
+        def fetch(offset: int) -> tuple[Sequence[Fields], int]:
+            answer = self._get(path, [("order_by", order_by), ("limit", PAGE), ("offset", offset)])
+            return answer.rows(name, what), self._total(answer)
+
+        key = order_by.removeprefix("-")
+        return read_offset_pages(fetch, lambda row: str(row.values.get(key)))
+
+    def _total(self, answer: Fields) -> int:
+        total = answer.get_integer("total_entries")
+        if total is None:
+            raise UnexpectedAnswer(self._transport.instance, f"{answer.what} has no total_entries")
+        return total
+
+
+def connect_api(transport: Transport) -> tuple[AirflowApi, Server]:
+    """Ask the server for its version, and take the API that this version has.
+
+    Raises:
+        UnexpectedAnswer: it is no Airflow, or one that this adapter cannot read.
+    """
+    try:
+        answer = transport.send_anonymously("GET", "/api/v2/version")
+    except NotFound:
+        raise UnexpectedAnswer(transport.instance, _why_not_airflow_3(transport)) from None
+    server = Server(version=answer.fields().text("version"), now=answer.sent_at)
+    return AirflowApi(transport), server
+
+
+def _why_not_airflow_3(transport: Transport) -> str:
+    try:
+        version = transport.send_anonymously("GET", "/api/v1/version").fields().text("version")
+    except NotFound:
+        return f"{transport.url} is no Airflow: check `url`"
+    return f"{transport.url} is Airflow {version}: this adapter reads Airflow 3.0 and later"
+
+
+def _instant(instant: datetime) -> str:
+    # Airflow answers 500 to an instant without an offset.
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

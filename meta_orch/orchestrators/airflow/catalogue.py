@@ -1,0 +1,207 @@
+"""Reading every pipeline of an Airflow, at a price that follows what changed.
+
+The list of DAGs tells paused, owners, tags and next runs of a hundred DAGs a request. Time zone,
+asset condition and tasks take three requests a DAG, so they are read again only for a DAG whose
+definition changed. Airflow numbers definitions, with one catch: it makes a new version only when
+the last one has been run, and before that it changes the last one in place. So a version that
+nothing has run yet is a draft: its tasks are read again each time, its name carries a digest of
+what was read, and a run makes it final.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
+from meta_orch.orchestrators.airflow.api import AirflowApi
+from meta_orch.orchestrators.airflow.parse import (
+    Place,
+    read_links,
+    read_listed_pipeline,
+    read_pipeline,
+    read_version,
+)
+from meta_orch.orchestrators.airflow.schedules import contradicts
+from meta_orch.orchestrators.answers import Fields, UnreadableJson
+from meta_orch.orchestrators.base import Catalogue, LoginRefused, NotFound, ServerFailed
+from meta_orch.orchestrators.selection import Selection
+
+_log = logging.getLogger(__name__)
+
+_DRAFT = "+"
+_DRAFTS_A_PASS = 100
+_THREADS = 4
+_CLOCKS_DIFFER_BY = timedelta(minutes=10)
+"""Several DAG processors may make versions; their clocks give the order of the versions' ids."""
+
+
+def read_fingerprint(api: AirflowApi) -> str:
+    """Two requests, however many DAGs there are.
+
+    The newest version and the number of versions change when a DAG is added, changed or deleted,
+    and the number of DAGs at work when one is paused, resumed, or no longer in any file. Not seen
+    are: a change of a draft, a paused DAG whose file is gone, and two changes that cancel out.
+    """
+    newest, versions = api.newest_dag_version()
+    at_work = api.count_dags(paused=False)
+    return f"{newest} {versions} {at_work}"
+
+
+def read_catalogue(
+    api: AirflowApi, place: Place, selection: Selection, known: Mapping[PipelineKey, Pipeline]
+) -> Catalogue:
+    # First, so that a change while the rest is read shows in the next fingerprint.
+    fingerprint = read_fingerprint(api)
+    listed = {dag.text("dag_id"): dag for dag in api.dags()}
+    selected = {dag_id: dag for dag_id, dag in listed.items() if dag_id in selection}
+    kept = {
+        dag_id: known[place.pipeline(dag_id)]
+        for dag_id in selected
+        if place.pipeline(dag_id) in known
+    }
+    stale = (
+        (selected.keys() - kept.keys())
+        | _changed(api, kept)
+        | _some_drafts(kept.values())
+        | {dag_id for dag_id, old in kept.items() if contradicts(old.schedules, selected[dag_id])}
+    )
+    pipelines = {
+        dag_id: read_listed_pipeline(place, dag, kept[dag_id])
+        for dag_id, dag in selected.items()
+        if dag_id not in stale
+    }
+    pipelines |= _Definitions(api, place, selected, kept).read(sorted(stale))
+    links = read_links(api.assets(), _dependencies(api)).among(listed)
+    return Catalogue(
+        tuple(links.apply(pipelines[dag_id], place) for dag_id in sorted(pipelines)), fingerprint
+    )
+
+
+def _changed(api: AirflowApi, kept: Mapping[str, Pipeline]) -> set[str]:
+    """DAGs with another version than the kept one, found by reading versions from the newest back
+    to the newest kept."""
+    times = [_made_at(pipeline.version) for pipeline in kept.values() if pipeline.version]
+    if not times:
+        return set(kept)
+    until = max(times) - _CLOCKS_DIFFER_BY
+    newest: dict[str, str] = {}
+    for version in api.newest_dag_versions():
+        name = read_version(version)
+        if _made_at(name) < until:
+            break
+        newest.setdefault(version.text("dag_id"), name)
+    return {
+        dag_id
+        for dag_id, pipeline in kept.items()
+        if pipeline.version is None
+        or newest.get(dag_id, _final(pipeline.version)) != _final(pipeline.version)
+    }
+
+
+def _some_drafts(pipelines: Iterable[Pipeline]) -> set[str]:
+    """The drafts, or, where there are a great many, some of them: each has its turn in time."""
+    drafts = [p.native_id for p in pipelines if p.version and _DRAFT in p.version]
+    # No secret depends on which ones are drawn.
+    return set(random.sample(drafts, min(len(drafts), _DRAFTS_A_PASS)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Definitions:
+    """Reads DAGs one by one, several at a time."""
+
+    api: AirflowApi
+    place: Place
+    listed: Mapping[str, Fields]
+    kept: Mapping[str, Pipeline]
+
+    def read(self, dag_ids: list[str]) -> dict[str, Pipeline]:
+        """The pipelines by DAG id, without those that are gone meanwhile."""
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="airflow-dag") as pool:
+            try:
+                read = dict(zip(dag_ids, pool.map(self._read_one, dag_ids), strict=True))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return {dag_id: pipeline for dag_id, pipeline in read.items() if pipeline is not None}
+
+    def _read_one(self, dag_id: str) -> Pipeline | None:
+        try:
+            return self._read_definition(dag_id)
+        except NotFound:
+            return None
+        except ServerFailed as error:
+            # Some DAGs cannot be shown (Airflow answers 500 where their `default_args` do not turn
+            # into JSON). One of them must not hide the others. Without a version it is read again.
+            _log.warning("%s; the tasks of DAG %s are shown as they were", error, dag_id)
+            listed = self.listed[dag_id]
+            return replace(
+                read_listed_pipeline(self.place, listed, self.kept.get(dag_id)), version=None
+            )
+
+    def _read_definition(self, dag_id: str) -> Pipeline:
+        details = self.api.dag_details(dag_id)
+        version = details.get_object("latest_dag_version")
+        name = read_version(version) if version else None
+        # Before the tasks: a version that has been run by now cannot change any more.
+        is_final = name is not None and self._has_been_run(dag_id, name)
+        tasks = self.api.dag_tasks(dag_id)
+        pipeline = read_pipeline(self.place, details, tasks, lambda: self._read_source(dag_id))
+        if name is not None and not is_final:
+            name = f"{name}{_DRAFT}{_digest(pipeline)}"
+        return replace(pipeline, version=name)
+
+    def _read_source(self, dag_id: str) -> str | None:
+        try:
+            return self.api.dag_source(dag_id)
+        except (LoginRefused, ServerFailed):
+            return None
+
+    def _has_been_run(self, dag_id: str, version: str) -> bool:
+        run = self.api.latest_run(dag_id)
+        return run is not None and any(
+            read_version(used) == version for used in run.get_rows("dag_versions", "a DAG version")
+        )
+
+
+def _dependencies(api: AirflowApi) -> Fields | None:
+    """None where this Airflow, or this login, does not give them."""
+    try:
+        return api.dependencies()
+    except (NotFound, LoginRefused, ServerFailed) as error:
+        _log.info("%s; which DAG triggers which is not known", error)
+        return None
+
+
+def _digest(pipeline: Pipeline) -> str:
+    """Names a definition by its content, without what changes as time passes."""
+    lasting = replace(
+        pipeline,
+        is_paused=False,
+        schedules=tuple(replace(schedule, next_at=None) for schedule in pipeline.schedules),
+    )
+    return sha256(repr(lasting).encode()).hexdigest()[:12]
+
+
+def _final(version: str) -> str:
+    return version.partition(_DRAFT)[0]
+
+
+def _made_at(version: str) -> datetime:
+    """When a version was made: its id is a UUID of version 7, which begins with milliseconds.
+
+    Raises:
+        UnreadableJson: it has another form.
+    """
+    _, _, identity = _final(version).partition("-")
+    try:
+        milliseconds = UUID(identity).int >> 80
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError):
+        raise UnreadableJson(f"{identity!r} of a DAG version is no UUID") from None

@@ -1,0 +1,174 @@
+"""How a request shows who asks.
+
+A login gives headers, and gives up the ones that the server no longer takes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from meta_orch.config.models import (
+    BasicLogin,
+    BearerLogin,
+    HeaderLogin,
+    InstanceConfig,
+    MissingSecret,
+    NoLogin,
+    Secret,
+    TokenLogin,
+)
+from meta_orch.orchestrators.answers import UnreadableJson
+from meta_orch.orchestrators.base import LoginRefused, NotFound, OrchestratorError, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from meta_orch.orchestrators.airflow.transport import Transport
+
+_TOKEN_PATH = "/auth/token"  # noqa: S105  a path, not a token
+_RENEW_BEFORE_EXPIRY = 60.0
+_SHORTEST_USE = 0.5
+"""A token that lives for less than two minutes is used for this share of its life."""
+
+
+class Credentials(Protocol):
+    def headers(self, transport: Transport) -> Mapping[str, str]:
+        """What to send with a request.
+
+        Raises:
+            LoginRefused: the server, or the environment, gives no login.
+        """
+        ...
+
+    def discard(self, headers: Mapping[str, str]) -> bool:
+        """The server refused `headers`: whether others may be had by asking again."""
+        ...
+
+
+def credentials_for(config: InstanceConfig) -> Credentials:
+    """The credentials that `config.login` describes; nothing is sent and no secret is read.
+
+    Raises:
+        OrchestratorError: Airflow has no such login.
+    """
+    match config.login:
+        case (
+            TokenLogin(username=username, password=password)
+            | BasicLogin(username=username, password=password)
+        ):
+            return _TokenCredentials(
+                lambda transport: _exchange_password(transport, username, password)
+            )
+        case NoLogin():
+            return _TokenCredentials(_ask_without_password)
+        case BearerLogin(token=token):
+            return _FixedHeader(config.name, "Authorization", token, prefix="Bearer ")
+        case HeaderLogin(name=name, value=value):
+            return _FixedHeader(config.name, name, value)
+        case login:
+            raise OrchestratorError(
+                config.name,
+                f"Airflow has no `{login.type}` login: "
+                "use `token`, `basic`, `bearer`, `header` or `none`",
+            )
+
+
+class _FixedHeader:
+    """A header whose value somebody else issues and renews, read anew for each request."""
+
+    def __init__(self, instance: str, name: str, value: Secret, prefix: str = "") -> None:
+        self._instance = instance
+        self._name = name
+        self._value = value
+        self._prefix = prefix
+
+    def headers(self, transport: Transport) -> Mapping[str, str]:
+        return {self._name: self._prefix + _read(self._instance, self._value)}
+
+    def discard(self, headers: Mapping[str, str]) -> bool:
+        return False
+
+
+class _TokenCredentials:
+    """A token from `/auth/token`, kept until shortly before it expires. Threads may share it."""
+
+    def __init__(self, obtain: Callable[[Transport], str | None]) -> None:
+        self._obtain = obtain
+        self._headers: Mapping[str, str] | None = None
+        self._renew_at = 0.0
+        self._lock = threading.Lock()
+
+    def headers(self, transport: Transport) -> Mapping[str, str]:
+        with self._lock:
+            if self._headers is None or time.monotonic() >= self._renew_at:
+                token = self._obtain(transport)
+                self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+                self._renew_at = time.monotonic() + (_time_to_use(token) if token else 0.0)
+            return self._headers
+
+    def discard(self, headers: Mapping[str, str]) -> bool:
+        with self._lock:
+            if self._headers is headers:  # else another thread has renewed them already
+                self._headers = None
+            return True
+
+
+def _exchange_password(transport: Transport, username: str, password: Secret) -> str:
+    secret = _read(transport.instance, password)
+    body = {"username": username, "password": secret}
+    try:
+        answer = transport.send_anonymously("POST", _TOKEN_PATH, body)
+    except LoginRefused:
+        raise LoginRefused(
+            transport.instance,
+            f"Airflow did not accept the password of {username!r}: "
+            f"check `login.username` and the variable {password.variable}",
+        ) from None
+    except NotFound:
+        raise LoginRefused(
+            transport.instance,
+            f"{transport.url} has no {_TOKEN_PATH}, where Airflow 3 gives tokens: check `url`, "
+            "or give a token of your own with a `bearer` login",
+        ) from None
+    try:
+        return answer.fields().text("access_token")
+    except UnreadableJson as error:
+        raise UnexpectedAnswer(transport.instance, str(error)) from None
+
+
+def _ask_without_password(transport: Transport) -> str | None:
+    """Airflow gives everybody a token where all are admins. None where nobody needs one: a server
+    of another kind, which is open or stands behind something that knows who asks."""
+    try:
+        return transport.send_anonymously("GET", _TOKEN_PATH).fields().text("access_token")
+    except LoginRefused:
+        raise LoginRefused(
+            transport.instance, "this Airflow wants a login: set `login` in meta_orch.yaml"
+        ) from None
+    except (NotFound, UnexpectedAnswer, UnreadableJson):
+        return None
+
+
+def _read(instance: str, secret: Secret) -> str:
+    try:
+        return secret.read()
+    except MissingSecret as error:
+        raise LoginRefused(instance, str(error)) from None
+
+
+def _time_to_use(token: str) -> float:
+    """Seconds until the token should be renewed, by its own dates; endless where it has none.
+
+    Only the difference of the two dates is used: this clock and the server's may differ.
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        life = float(claims["exp"]) - float(claims["iat"])
+    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
+        return float("inf")
+    return max(life - _RENEW_BEFORE_EXPIRY, life * _SHORTEST_USE)
