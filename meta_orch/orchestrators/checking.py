@@ -88,6 +88,7 @@ def check_instance(
 def _findings(config: InstanceConfig, connect: Connect) -> Iterator[Finding]:
     missing = [secret.variable for secret in config.secrets if not secret.is_set]
     if missing:
+        yield Finding(Capability.REACH, Verdict.UNTRIED, "")
         yield Finding(
             Capability.LOG_IN,
             Verdict.FAILS,

@@ -20,10 +20,17 @@ def connect(config: InstanceConfig) -> Orchestrator:
     """The adapter for an instance. No request is made yet.
 
     Raises:
-        UnknownOrchestrator: nothing installed answers to `config.type`.
+        UnknownOrchestrator: nothing installed answers to `config.type`, or it cannot be imported.
         OrchestratorError: the configuration lacks what the adapter needs.
     """
-    return _find(config.type).load()(config)
+    entry = _find(config.type)
+    try:
+        adapter = entry.load()
+    except ImportError as error:
+        raise UnknownOrchestrator(
+            f"the adapter for {entry.name!r} ({entry.value}) cannot be imported: {error}"
+        ) from error
+    return adapter(config)
 
 
 def _find(name: str) -> EntryPoint:

@@ -5,12 +5,14 @@
 
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.connection import Store
-from meta_orch.store.errors import StoreBusy, StoreError, StoreTooNew, StoreUnreadable
-from meta_orch.store.reader import StoreReader
+from meta_orch.store.errors import QueryFailed, StoreBusy, StoreError, StoreTooNew, StoreUnreadable
+from meta_orch.store.reader import Answer, StoreReader
 from meta_orch.store.writer import StoreWriter
 
 __all__ = [
+    "Answer",
     "CollectorStatus",
+    "QueryFailed",
     "Store",
     "StoreBusy",
     "StoreError",

@@ -19,3 +19,7 @@ class StoreTooNew(StoreError):
 
 class StoreUnreadable(StoreError):
     """The path cannot be opened, or holds something else than a store."""
+
+
+class QueryFailed(StoreError):
+    """A person's SQL is wrong, or would write."""

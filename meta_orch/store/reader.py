@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -14,10 +15,19 @@ from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.errors import QueryFailed
 from meta_orch.store.sql import query
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query gave, as Python values."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
 
 
 class StoreReader:
@@ -110,6 +120,26 @@ class StoreReader:
             # DuckDB 1.5's own call of a pandas method in a way that pandas 3.1 deprecates
             warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
             return answer.df()
+
+    def answer(self, sql: str) -> Answer:
+        """What a person's SQL gives, the last statement's where there are several. Instants are
+        aware UTC.
+
+        Raises:
+            QueryFailed: the SQL is wrong, would write, or is empty.
+        """
+        try:
+            cursor: duckdb.DuckDBPyConnection | None = self._connection.execute(sql)
+            if cursor is None or not cursor.description:
+                raise QueryFailed("there is no query in it")
+            columns = tuple(str(column[0]) for column in cursor.description)
+            return Answer(columns, tuple(cursor.fetchall()))
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
+
+    def views(self) -> Answer:
+        """The views that people query: `view`, `about`, `columns`."""
+        return self.answer(query("views"))
 
     def _progress(self, instance: str) -> tuple[str | None, str | None]:
         for fingerprint, cursor in self._fetch("progress", instance=instance):

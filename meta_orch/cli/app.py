@@ -1,0 +1,56 @@
+"""`meta-orch` itself: which commands there are, and how an error reaches a person."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from meta_orch.domain.errors import MetaOrchError
+
+COMMANDS = {
+    "init": "meta_orch.cli.init:init",
+    "check": "meta_orch.cli.check:check",
+    "sync": "meta_orch.cli.sync:sync",
+    "sql": "meta_orch.cli.sql:sql",
+    "schema": "meta_orch.cli.schema:schema",
+    "demo": "meta_orch.demo.command:demo",
+}
+"""In the order that one needs them. Their modules import what is slow where they use it, so that
+`--help` is quick (a test holds them to it)."""
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is called for, and prints an expected error without
+    its traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return getattr(import_module(module), name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MetaOrchError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `meta-orch init`, then `meta-orch check`. To only look around: "
+    "`meta-orch demo`.",
+)
+@click.version_option(package_name="meta_orch", message="%(prog)s %(version)s")
+def main() -> None:
+    """Every Airflow DAG, Prefect flow and Dagster job in one Dagster.
+
+    The configuration is meta_orch.yaml in the working directory, or the file that --config or
+    $META_ORCH_CONFIG names.
+    """

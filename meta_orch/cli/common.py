@@ -1,0 +1,52 @@
+"""What several commands share: which file, which instances, and where they print."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from meta_orch.config import InstanceConfig, MetaOrchConfig
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration.  [default: $META_ORCH_CONFIG, else meta_orch.yaml]",
+)
+instances_argument = click.argument("instances", nargs=-1, metavar="[INSTANCE]...")
+
+
+def output() -> Console:
+    """For results: standard output. Made anew each time, so that tests and pipes get theirs."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def progress() -> Console:
+    """For what passes: standard error."""
+    return Console(highlight=False, stderr=True)
+
+
+def choose_instances(config: MetaOrchConfig, names: tuple[str, ...]) -> tuple[InstanceConfig, ...]:
+    """The instances of those names, in the order of the file; all of them for no name.
+
+    Raises:
+        click.ClickException: the file has no instances.
+        click.BadParameter: it has none of that name.
+    """
+    known = [instance.name for instance in config.instances]
+    if not known:
+        raise click.ClickException(
+            "the configuration names no instances: add one under `instances`, "
+            "see docs/configuration.md"
+        )
+    for name in names:
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            meant = f"did you mean {nearest[0]}?" if nearest else f"there are: {', '.join(known)}"
+            raise click.BadParameter(f"no instance is named {name!r}; {meant}")
+    return tuple(i for i in config.instances if not names or i.name in names)

@@ -1,0 +1,36 @@
+"""`docs/cli.md`, written from the commands themselves: `python -m meta_orch.cli.reference`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from meta_orch.cli.app import COMMANDS, main
+
+_WIDTH = 96
+
+
+def render() -> str:
+    """The page: what each command's `--help` says."""
+    context = click.Context(main, info_name="meta-orch", terminal_width=_WIDTH)
+    parts = [
+        "# Command line\n",
+        "What `meta-orch COMMAND --help` says. This page is written by `make docs`.\n",
+        _block(main.get_help(context)),
+    ]
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        if command is None:
+            raise LookupError(name)
+        inner = click.Context(command, context, info_name=name, terminal_width=_WIDTH)
+        parts += [f"## meta-orch {name}\n", _block(command.get_help(inner))]
+    return "\n".join(parts)
+
+
+def _block(text: str) -> str:
+    return f"```text\n{text.strip()}\n```\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

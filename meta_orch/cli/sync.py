@@ -1,0 +1,139 @@
+"""`meta-orch sync`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+
+from meta_orch.cli.common import (
+    choose_instances,
+    config_option,
+    instances_argument,
+    output,
+    progress,
+)
+from meta_orch.config import InstanceConfig, MetaOrchConfig, load_config
+from meta_orch.config.values import parse_duration
+from meta_orch.domain.errors import MetaOrchError
+
+if TYPE_CHECKING:
+    from meta_orch.store import Store
+    from meta_orch.sync import Collection
+
+_SLICE = timedelta(seconds=5)
+"""How long to collect before the progress is shown anew."""
+
+
+class _Duration(click.ParamType):
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+@click.command()
+@instances_argument
+@config_option
+@click.option(
+    "--for",
+    "time_limit",
+    type=_Duration(),
+    default="10m",
+    show_default=True,
+    metavar="DURATION",
+    help="Stop collecting from an instance after this long; the next time goes on from there.",
+)
+@click.pass_context
+def sync(
+    ctx: click.Context,
+    instances: tuple[str, ...],
+    config_path: Path | None,
+    time_limit: timedelta,
+) -> None:
+    """Collect pipelines and runs of each INSTANCE (default: all) into the store.
+
+    Dagster's sensors do the same by themselves; this is for a first load, for cron, and to look at
+    what comes in. It may be stopped at any time, and run beside Dagster.
+
+    Exit status 1 where an instance could not be read. The others are collected all the same.
+    """
+    from meta_orch.store import Store
+
+    config = load_config(config_path)
+    chosen = choose_instances(config, instances)
+    store = Store(config.store.path)
+    failed = [instance for instance in chosen if not _sync(config, instance, store, time_limit)]
+    if failed:
+        ctx.exit(1)
+
+
+def _sync(
+    config: MetaOrchConfig, instance: InstanceConfig, store: Store, time_limit: timedelta
+) -> bool:
+    """Whether the instance could be read. Says how it went."""
+    try:
+        collection = _collect(config, instance, store, time_limit)
+    except MetaOrchError as error:
+        output().print(f"[red]✗[/] {escape(str(error))}")
+        return False
+    end = "" if collection.caught_up else "; more is left: run it again"
+    output().print(f"[green]✓[/] {instance.name}: {_summary(collection)}{end}")
+    return True
+
+
+def _collect(
+    config: MetaOrchConfig, instance: InstanceConfig, store: Store, time_limit: timedelta
+) -> Collection:
+    from meta_orch.orchestrators import connect
+    from meta_orch.sync import collect
+
+    deadline = _now() + time_limit
+    total: Collection | None = None
+    with (
+        progress().status(f"{instance.name}: connecting ...") as status,
+        connect(instance) as orchestrator,
+    ):
+        while total is None or not (total.caught_up or _now() >= deadline):
+            latest = collect(
+                orchestrator,
+                store,
+                clock=_now,
+                deadline=min(deadline, _now() + _SLICE),
+                lookback=instance.lookback,
+                declared_edges=config.edges,
+            )
+            total = latest if total is None else _sum(total, latest)
+            status.update(f"{instance.name}: {_summary(total)} so far ...")
+    return total
+
+
+def _sum(total: Collection, latest: Collection) -> Collection:
+    return replace(
+        latest,
+        runs=total.runs + latest.runs,
+        task_runs=total.task_runs + latest.task_runs,
+        gone=total.gone + latest.gone,
+        catalogue_changed=total.catalogue_changed or latest.catalogue_changed,
+    )
+
+
+def _summary(collection: Collection) -> str:
+    parts = [f"{collection.runs:,} runs", f"{collection.task_runs:,} task runs"]
+    if collection.gone:
+        parts.append(f"{collection.gone:,} deleted runs")
+    parts.append("pipelines changed" if collection.catalogue_changed else "pipelines unchanged")
+    return ", ".join(parts)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
