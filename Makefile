@@ -1,0 +1,43 @@
+# Every target is a line or two that one can type as well. PYTHON chooses the interpreter that .venv
+# is made with, ARGS is handed on to the command.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-fast lint docs constraints benchmark clean
+
+demo: .venv/demo.installed
+	$(BIN)/meta-orch demo $(ARGS)
+
+test: lint
+	scripts/install_chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: .venv/dev.installed
+	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
+
+lint: .venv/dev.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+# Writes again what the code says of itself.
+docs: .venv/dev.installed
+	$(BIN)/python -m meta_orch.cli.reference > docs/cli.md
+	$(BIN)/meta-orch schema > docs/meta_orch.schema.json
+
+# The newest versions that go together, for every interpreter that the project is for.
+constraints: .venv/dev.installed
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+	  --no-header --no-annotate --no-emit-index-url --quiet --output-file constraints.txt
+
+benchmark: .venv/demo.installed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+.venv/%.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	touch $@
