@@ -10,19 +10,21 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from meta_orch.demo.errors import EnvironmentFailed
+from meta_orch.demo.processes import Process, wait_until
 
 CACHE_VARIABLE = "META_ORCH_CACHE"
 _PINS = Path(__file__).parent / "pins"
+_UV_SECONDS = 3600
 _MARKER = ".installed"
 """Written last: an environment without it was left half done."""
 
@@ -113,13 +115,15 @@ def refresh_pins(spec: EnvironmentSpec) -> None:
     Raises:
         EnvironmentFailed: the requirements cannot be resolved.
     """
-    resolve = ["pip", "compile", "-", "--universal", "--python-version", min(spec.pythons)]
+    resolve = ["pip", "compile", "--universal", "--python-version", spec.pythons[-1], "--upgrade"]
     bare = ["--no-header", "--no-annotate", "--no-emit-index-url", "--quiet"]
-    _uv(
-        [*resolve, *bare, "--upgrade", "--output-file", str(_PINS / f"{spec.name}.txt")],
-        what=f"resolve the requirements of {spec.name}",
-        text="\n".join(spec.requirements),
-    )
+    with NamedTemporaryFile("w", suffix=".in") as asked:
+        asked.write("\n".join(spec.requirements))
+        asked.flush()
+        _uv(
+            [*resolve, *bare, "--output-file", str(_PINS / f"{spec.name}.txt"), asked.name],
+            what=f"resolve the requirements of {spec.name}",
+        )
 
 
 def _is_complete(folder: Path) -> bool:
@@ -134,38 +138,41 @@ def _install(spec: EnvironmentSpec, folder: Path, progress: Progress) -> None:
         shutil.rmtree(folder)
     count = sum(1 for line in spec.pins.splitlines() if line and not line.startswith("#"))
     progress(f"installing {count} packages for {spec.name}; the first time takes a minute or more")
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = sys.executable if own == spec.python else spec.python
+    install = ["pip", "sync", "--quiet", "--compile-bytecode"]
+    what = f"install {spec.name} into {folder}"
     try:
-        own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        python = sys.executable if own == spec.python else spec.python
-        what = f"install {spec.name} into {folder}"
         _uv(["venv", "--quiet", "--python", python, str(folder)], what=what)
-        _uv(
-            ["pip", "sync", "--quiet", "--compile-bytecode", "--python", str(folder), "-"],
-            what=what,
-            text=spec.pins,
-        )
-        (folder / _MARKER).write_text(spec.pins)
+        pins = folder / "pins.txt"
+        pins.write_text(spec.pins)
+        _uv([*install, "--python", str(folder), str(pins)], what=what)
+        (folder / _MARKER).touch()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _uv(arguments: Sequence[str], *, what: str, text: str = "") -> None:
-    """Run uv; `text` is its standard input."""
+def _uv(arguments: Sequence[str], *, what: str) -> None:
+    """Run uv under a supervisor: it ends with this program, however that ends."""
     environment = dict(os.environ)
-    if CACHE_VARIABLE in environment:
+    if os.environ.get(CACHE_VARIABLE):
         # Who moves our cache wants the downloads there too, and uv can hard-link within a disk.
         environment.setdefault("UV_CACHE_DIR", str(cache_folder() / "uv"))
-    done = subprocess.run(  # noqa: S603 uv's own binary, with arguments made here
-        [_find_uv(), *arguments],
-        input=text,
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if done.returncode:
-        raise EnvironmentFailed(f"cannot {what}: {_explain(done.stderr)}")
+    with TemporaryDirectory(prefix="meta_orch_") as folder:
+        process = Process(
+            "uv",
+            [_find_uv(), *arguments],
+            log=Path(folder) / "uv.log",
+            folder=Path(folder),  # uv reads a uv.toml or pyproject.toml of its working directory
+            environment=environment,
+        )
+        with process:
+            wait_until(
+                lambda: process.exit_status is not None, what=f"uv to {what}", timeout=_UV_SECONDS
+            )
+        if process.exit_status:
+            raise EnvironmentFailed(f"cannot {what}: {_explain(process.tail())}")
 
 
 def _find_uv() -> str:
@@ -199,10 +206,10 @@ _CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 
-def _explain(stderr: str) -> str:
+def _explain(said: str) -> str:
     """uv's own words, below ours where the cause is a known one."""
-    said = "\n".join(f"  {line}" for line in stderr.strip().splitlines()[-8:])
+    quoted = "\n".join(f"  {line}" for line in said.strip().splitlines())
     for signs, meaning in _CAUSES:
-        if any(sign in stderr for sign in signs):
-            return f"{meaning} uv said:\n{said}"
-    return f"uv failed:\n{said}"
+        if any(sign in said for sign in signs):
+            return f"{meaning} uv said:\n{quoted}"
+    return f"uv failed:\n{quoted}"

@@ -157,6 +157,7 @@ def wait_until(
     what: str,
     timeout: float,
     processes: Iterable[Process] = (),
+    why_not: Callable[[], str] = str,
 ) -> None:
     """Ask `is_so` again and again until it says yes.
 
@@ -164,6 +165,7 @@ def wait_until(
         what: completes "waited N seconds for ...".
         timeout: in seconds.
         processes: those it takes to come about.
+        why_not: is asked for the reason when the time is over.
 
     Raises:
         NotReady: the time is over.
@@ -175,8 +177,8 @@ def wait_until(
         for process in needed:
             process.check()
         if time.monotonic() >= deadline:
-            tails = "".join(f"\n--- {process.log}:\n{process.tail()}" for process in needed)
-            raise NotReady(f"waited {timeout:.0f} seconds for {what}{tails}")
+            reason = why_not() or "".join(f"\n--- {p.log}:\n{p.tail()}" for p in needed)
+            raise NotReady(f"waited {timeout:.0f} seconds for {what}: {reason}")
         time.sleep(_POLL_SECONDS)
 
 

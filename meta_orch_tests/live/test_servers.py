@@ -14,16 +14,13 @@ pytestmark = pytest.mark.live
 
 
 def _airflow_run(server: AirflowServer, dag: str) -> str:
-    run = server.request("POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None})
-    path = f"/api/v2/dags/{dag}/dagRuns/{run['dag_run_id']}"
-    return _final(lambda: server.request("GET", path)["state"], {"success", "failed"})
+    run = server.start_run(dag)
+    return _final(lambda: server.run_state(dag, run), {"success", "failed"})
 
 
 def _prefect_run(server: PrefectServer, deployment: str) -> str:
-    found = server.request("GET", f"/api/deployments/name/{deployment}")
-    run = server.request("POST", f"/api/deployments/{found['id']}/create_flow_run", {})
-    path = f"/api/flow_runs/{run['id']}"
-    return _final(lambda: server.request("GET", path)["state_type"], {"COMPLETED", "FAILED"})
+    run = server.start_run(deployment)
+    return _final(lambda: server.run_state(run), {"COMPLETED", "FAILED"})
 
 
 def _final(read: Callable[[], str], ends: set[str]) -> str:

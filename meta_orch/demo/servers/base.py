@@ -1,0 +1,168 @@
+"""What the three servers have in common."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from meta_orch.demo.processes import (
+    LOOPBACK,
+    Process,
+    check_port,
+    clean_environment,
+    free_port,
+    stop_all,
+)
+
+START_SECONDS = 180
+_REQUEST_SECONDS = 30
+_NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Server(ABC):
+    """One orchestrator: an environment, a folder with its data, a port, and its processes.
+
+    Entering it starts it and returns once it answers; leaving it stops it with every process it
+    started. `stop` or `kill`, and `start` again, keep the port and the data.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        environment: Path,
+    ) -> None:
+        """
+        Args:
+            folder: for data and logs; made where it does not exist, gone on with where it does.
+            port: a free one where it is None.
+            settings: environment variables for the processes, over those chosen here.
+            environment: the folder of the virtual environment that it runs in.
+        """
+        self.folder = folder.absolute()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.environment = environment
+        self.port = port or free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.logs = self.folder / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self.started_at = datetime.min.replace(tzinfo=UTC)
+        self._settings = dict(settings or {})
+        self._processes: tuple[Process, ...] = ()
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        return self._processes
+
+    def start(self) -> None:
+        """`launch`, then `wait_until_ready`; stops it again where that fails."""
+        try:
+            self.launch()
+            self.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def launch(self) -> None:
+        """Start its processes, and do not wait for them.
+
+        Raises:
+            PortBusy: somebody else listens on its port.
+        """
+        check_port(self.port)
+        self.started_at = datetime.now(UTC)
+        self._launch()
+
+    @abstractmethod
+    def wait_until_ready(self) -> None:
+        """Return once it answers.
+
+        Raises:
+            ProcessDied: one of its processes ended; the text holds the end of its log.
+            NotReady: it did not answer in time.
+        """
+
+    def stop(self) -> None:
+        """Stop every process of it. Safe to repeat."""
+        stop_all(reversed(self._processes))
+
+    def kill(self) -> None:
+        """End every process of it as a crash of the machine would."""
+        for process in self._processes:
+            process.kill()
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON answer to a request to the server's own API, logged in; None where it is empty.
+
+        Raises:
+            urllib.error.HTTPError: any other status than 2xx.
+            OSError: no answer.
+        """
+        return request_json(method, self.url + path, body, self._login_headers())
+
+    @abstractmethod
+    def _launch(self) -> None:
+        """Give its processes to `_begin`."""
+
+    def _begin(self, *processes: Process) -> None:
+        self._processes = processes
+        for process in processes:
+            process.start()
+
+    @abstractmethod
+    def _login_headers(self) -> Mapping[str, str]: ...
+
+    def _process(self, name: str, command: Sequence[str | Path]) -> Process:
+        """A process with the environment's programs first on its path."""
+        programs = self.environment / "bin"
+        search = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
+        return Process(
+            name,
+            command,
+            log=self.logs / f"{name.replace(' ', '-').lower()}.log",
+            folder=self.folder,
+            environment=clean_environment(PATH=search, **self._variables(), **self._settings),
+        )
+
+    @abstractmethod
+    def _variables(self) -> Mapping[str, str]:
+        """The environment variables that make the server what it is."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def request_json(method: str, url: str, body: Any, headers: Mapping[str, str]) -> Any:
+    request = urllib.request.Request(  # noqa: S310 a loopback address made here
+        url,
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", **headers},
+    )
+    with _NO_PROXY.open(request, timeout=_REQUEST_SECONDS) as answer:
+        text = answer.read()
+        return json.loads(text) if text and answer.status != HTTPStatus.NO_CONTENT else None
+
+
+def write_privately(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text)
