@@ -34,14 +34,18 @@ class Transport(httpx.HTTPTransport):
     for minutes inside a sensor's tick, and the next tick tries again anyway.
 
     `asked_at` is the server's own clock when the last request was sent.
+
+    Args:
+        explained_failures: let a 500 through whose body is JSON (GraphQL says there what failed).
     """
 
-    def __init__(self, config: InstanceConfig) -> None:
+    def __init__(self, config: InstanceConfig, *, explained_failures: bool = False) -> None:
         super().__init__(verify=_tls_context(config))
         self.asked_at: datetime | None = None
         self.requests = 0
         """How many were sent."""
         self._instance = config.name
+        self._explained_failures = explained_failures
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
@@ -80,6 +84,12 @@ class Transport(httpx.HTTPTransport):
 
     def _raise_refusals(self, request: httpx.Request, response: httpx.Response) -> None:
         status = response.status_code
+        if (
+            self._explained_failures
+            and status == HTTPStatus.INTERNAL_SERVER_ERROR
+            and response.headers.get("Content-Type", "").startswith("application/json")
+        ):
+            return
         if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise ServerFailed(self._instance, f"{_name(request)} answered {_reason(status)}")
         if status == HTTPStatus.UNAUTHORIZED or (

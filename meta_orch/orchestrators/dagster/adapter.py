@@ -1,0 +1,95 @@
+"""The port, spoken to a Dagster deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from dagster import DagsterInstance
+
+from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run, RunKey
+from meta_orch.orchestrators.base import ActingRefused, Orchestrator, Server
+from meta_orch.orchestrators.dagster.changes import ChangesReader, Cursor
+from meta_orch.orchestrators.dagster.graphql import GraphQLSource
+from meta_orch.orchestrators.dagster.instance import InstanceSource
+from meta_orch.orchestrators.dagster.rows import TYPE, Source, to_run
+from meta_orch.orchestrators.selection import Selection
+
+
+class DagsterOrchestrator(Orchestrator):
+    """A Dagster deployment.
+
+    With `config.url` it is read over its webserver's GraphQL API (Dagster 1.9 or newer, Dagster+
+    with a `header` login). Without, it is the instance that this process belongs to, which knows
+    its runs but not its code: see `InstanceSource`.
+
+    Runs that only mirror another orchestrator's are left out, and so are their jobs.
+
+    Args:
+        instance: the instance to read where there is no URL; else `DagsterInstance.get()`.
+
+    Raises:
+        OrchestratorError: the configuration has a login that Dagster has not.
+    """
+
+    type = TYPE
+
+    def __init__(self, config: InstanceConfig, *, instance: DagsterInstance | None = None) -> None:
+        self.instance = config.name
+        self._config = config
+        self._selection = Selection.of(config)
+        self._source: Source = (
+            GraphQLSource(config, config.url)
+            if config.url is not None
+            else InstanceSource(config, instance)
+        )
+
+    def read_server(self) -> Server:
+        return self._source.read_server()
+
+    def read_fingerprint(self) -> str:
+        return self._source.read_fingerprint()
+
+    def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
+        fingerprint = self._source.read_fingerprint()
+        pipelines = self._source.read_pipelines(known)
+        return Catalogue(
+            tuple(
+                sorted(
+                    (p for p in pipelines if p.key.name in self._selection),
+                    key=lambda pipeline: pipeline.key,
+                )
+            ),
+            fingerprint,
+        )
+
+    def read_changes(
+        self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
+    ) -> Iterator[Changes]:
+        """See `changes`. With nothing new and nothing open, a pass costs one request."""
+        reader = ChangesReader(self.instance, self._source, self._selection, open_runs)
+        yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
+
+    def check_may_start_runs(self) -> None:
+        if self._config.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to start runs"
+            )
+        self._source.check_may_start_runs()
+
+    def start_run(
+        self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
+    ) -> Run:
+        """Launch a run of the job; `parameters` are its run config. The run carries `request_id` in
+        a tag that is looked for first. Dagster has no key of its own against doubles, so two
+        requests with one id at the very same moment give two runs."""
+        self.check_may_start_runs()
+        row = self._source.start_run(pipeline, request_id=request_id, parameters=parameters)
+        return to_run(row, RunKey(pipeline.key, row.run_id), self._source.run_url(row.run_id))
+
+    def close(self) -> None:
+        self._source.close()

@@ -1,0 +1,161 @@
+"""Dagster's GraphQL answers as domain types."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
+from meta_orch.domain.schedules import Schedule, ScheduleKind
+from meta_orch.orchestrators.dagster.rows import MIRRORED_TAG, TYPE, RunRow, StepRow, instant
+
+ASSET_JOB = "__ASSET_JOB"
+"""The job that Dagster itself makes of all assets of a location."""
+
+Row = Mapping[str, Any]
+
+
+def parse_repository(instance: str, repository: Row, base: str) -> Iterator[Pipeline]:
+    """Its jobs. `base` is the webserver's address."""
+    name, location = repository["name"], repository["location"]["name"]
+    schedules = _schedules(repository)
+    produces: defaultdict[str, set[str]] = defaultdict(set)
+    consumes: defaultdict[str, set[str]] = defaultdict(set)
+    owners: defaultdict[str, set[str]] = defaultdict(set)
+    ops_of_assets: set[str] = set()
+    for node in repository["assetNodes"]:
+        ops_of_assets.update(node.get("opNames") or ())
+        for job in node.get("jobNames") or ():
+            if node.get("isMaterializable"):
+                produces[job].add(_asset(node["assetKey"]))
+                consumes[job].update(_asset(key) for key in _rows(node, "dependencyKeys"))
+            if job != ASSET_JOB:
+                owners[job].update(_owners(node))
+    for job in repository["jobs"]:
+        tags = {tag["key"]: tag["value"] for tag in _rows(job, "tags")}
+        if MIRRORED_TAG in tags:
+            continue
+        yield Pipeline(
+            key=PipelineKey(instance, f"{location}/{job['name']}"),
+            orchestrator=TYPE,
+            native_id=f"{name}@{location}:{job['name']}",
+            description=job.get("description"),
+            owners=tuple(sorted(owners[job["name"]])),
+            tags=tuple(
+                sorted(
+                    f"{key}:{value}"
+                    for key, value in tags.items()
+                    if not key.startswith(("dagster/", ".dagster/"))
+                )
+            ),
+            url=f"{base}/locations/{quote(f'{name}@{location}', safe='@')}"
+            f"/jobs/{quote(job['name'])}",
+            version=job.get("pipelineSnapshotId"),
+            schedules=schedules.get(job["name"], ()),
+            tasks=_tasks(_rows(job, "solids"), ops_of_assets),
+            consumes=_refs(consumes[job["name"]] - produces[job["name"]]),
+            produces=_refs(produces[job["name"]]),
+        )
+
+
+def parse_run_row(row: Row) -> RunRow:
+    origin = row.get("repositoryOrigin") or {}
+    return RunRow(
+        run_id=row["runId"],
+        job=row["jobName"],
+        location=origin.get("repositoryLocationName"),
+        status=row["status"],
+        tags={tag["key"]: tag["value"] for tag in _rows(row, "tags")},
+        config=row.get("runConfig"),
+        created_at=instant(row.get("creationTime")),
+        started_at=instant(row.get("startTime")),
+        ended_at=instant(row.get("endTime")),
+        parent_run_id=row.get("parentRunId"),
+        snapshot_id=row.get("pipelineSnapshotId"),
+        steps=tuple(
+            StepRow(
+                key=step["stepKey"],
+                status=step.get("status"),
+                started_at=instant(step.get("startTime")),
+                ended_at=instant(step.get("endTime")),
+                attempts=max(len(step.get("attempts") or ()), 1),
+            )
+            for step in _rows(row, "stepStats")
+        ),
+    )
+
+
+def _schedules(repository: Row) -> dict[str, tuple[Schedule, ...]]:
+    """Schedules and sensors by job, in the order of their names."""
+    found: defaultdict[str, list[Schedule]] = defaultdict(list)
+    for row in sorted(_rows(repository, "schedules"), key=lambda row: row["name"]):
+        state = row.get("scheduleState") or {}
+        for cron in _crons(row["cronSchedule"]):
+            found[row["pipelineName"]].append(
+                Schedule(
+                    kind=ScheduleKind.CRON,
+                    expression=cron,
+                    timezone=row.get("executionTimezone") or "UTC",
+                    is_active=state.get("status") == "RUNNING",
+                    next_at=instant((state.get("nextTick") or {}).get("timestamp")),
+                    name=row["name"],
+                )
+            )
+    for row in sorted(_rows(repository, "sensors"), key=lambda row: row["name"]):
+        for target in _rows(row, "targets"):
+            found[target["pipelineName"]].append(
+                Schedule(
+                    kind=ScheduleKind.SENSOR,
+                    is_active=(row.get("sensorState") or {}).get("status") == "RUNNING",
+                    name=row["name"],
+                )
+            )
+    return {job: tuple(schedules) for job, schedules in found.items()}
+
+
+def _crons(text: str) -> list[str]:
+    """A schedule of several expressions comes as the text of a Python list."""
+    return list(ast.literal_eval(text)) if text.startswith("[") else [text]
+
+
+def _tasks(solids: Sequence[Row], ops_of_assets: set[str]) -> tuple[Task, ...]:
+    return tuple(
+        Task(
+            name=solid["name"],
+            kind="asset" if solid["name"] in ops_of_assets else "op",
+            upstream=tuple(
+                sorted(
+                    {
+                        output["solid"]["name"]
+                        for connection in _rows(solid, "inputs")
+                        for output in _rows(connection, "dependsOn")
+                    }
+                )
+            ),
+            is_mapped=bool(solid.get("isDynamicMapped")),
+        )
+        for solid in sorted(solids, key=lambda solid: solid["name"])
+    )
+
+
+def _rows(row: Row, name: str) -> Sequence[Row]:
+    return row.get(name) or ()
+
+
+def _asset(key: Row) -> str:
+    return "/".join(key["path"])
+
+
+def _owners(node: Row) -> Iterator[str]:
+    for owner in _rows(node, "owners"):
+        if owner.get("email"):
+            yield owner["email"]
+        elif owner.get("team"):
+            yield f"team:{owner['team']}"
+
+
+def _refs(assets: set[str]) -> tuple[AssetRef, ...]:
+    return tuple(AssetRef(asset, asset) for asset in sorted(assets))
