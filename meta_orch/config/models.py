@@ -58,7 +58,7 @@ __all__ = [
 
 
 class NoLogin(Section):
-    """Nothing is sent."""
+    """Nothing is sent; an Airflow that gives anybody a token is asked for one."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["type"]})  # it tells the logins apart
 
@@ -66,7 +66,8 @@ class NoLogin(Section):
 
 
 class BasicLogin(Section):
-    """HTTP basic authentication: Prefect's `auth_string`, Airflow behind a proxy that asks."""
+    """HTTP basic authentication: Prefect's `auth_string`, a Dagster behind a proxy that asks.
+    Airflow 3 takes it as `token`."""
 
     type: Literal["basic"]
     username: Text
