@@ -63,10 +63,19 @@ class StoreReader:
             rows.run_from_document(row) for row in self._rows("runs_in_progress", instance=instance)
         )
 
-    def latest_runs(self, instance: str | None = None) -> Mapping[PipelineKey, Run]:
+    def latest_runs(
+        self, instance: str | None = None, *, finished: bool = False
+    ) -> Mapping[PipelineKey, Run]:
         """The latest run of each pipeline that has any, by `Run.effective_at`; one that is only
-        scheduled does not count."""
-        runs = (rows.run_from_document(row) for row in self._rows("latest_runs", instance=instance))
+        scheduled does not count.
+
+        Args:
+            finished: whether one that has not ended does not count either.
+        """
+        runs = (
+            rows.run_from_document(row)
+            for row in self._rows("latest_runs", instance=instance, finished=finished)
+        )
         return {run.key.pipeline: run for run in runs}
 
     def runs_to_mirror(self, instance: str, *, history: int, limit: int) -> tuple[Run, ...]:

@@ -1,5 +1,5 @@
 -- One row per pipeline that has runs: the latest by effective time, as a document.
--- What is only planned for later (scheduled) is left out.
+-- What is only planned for later (scheduled) is left out; with `finished`, what has not ended too.
 WITH latest AS (
   -- The narrow columns first: to carry whole rows through the choice costs ten times as much.
   SELECT
@@ -9,6 +9,7 @@ WITH latest AS (
   FROM run_record
   WHERE state <> 'scheduled'
     AND deleted_at IS NULL
+    AND (is_finished OR NOT $finished)
     AND ($instance IS NULL OR instance = $instance)
   GROUP BY ALL
 )

@@ -1,0 +1,232 @@
+"""The two checks of every pipeline, and the one of every instance.
+
+They are evaluated with each run that is shown, and whenever somebody executes them by hand; both
+times from what the store holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckExecutionContext,
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    MetadataValue,
+    multi_asset_check,
+)
+
+from meta_orch.config import InstanceConfig
+from meta_orch.defs import metadata, names
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.runs import Run, TaskRun
+from meta_orch.domain.states import RunState
+from meta_orch.domain.words import describe_duration
+from meta_orch.store import CollectorStatus, Store
+
+LAST_RUN_SUCCEEDED: Final = "last_run_succeeded"
+COLLECTOR_IS_FRESH: Final = "collector_is_fresh"
+
+_SHORTEST_TOLERANCE = timedelta(minutes=5)
+_MISSED_POLLS = 4
+_TOGETHER = 500
+"""Pipelines whose checks one operation evaluates: Dagster loads few wide definitions faster than
+many narrow ones."""
+
+
+def tolerance(instance: InstanceConfig) -> timedelta:
+    """How old the last reading may be before what is shown counts as out of date."""
+    return max(_SHORTEST_TOLERANCE, _MISSED_POLLS * instance.poll_interval)
+
+
+def evaluate_last_run(
+    pipeline: PipelineKey, run: Run | None, task_runs: Iterable[TaskRun] = ()
+) -> AssetCheckResult:
+    """Whether a pipeline's last finished run succeeded. A run that somebody canceled, and none at
+    all, are a warning; only a failure is an error.
+
+    Args:
+        run: the last finished one; None where none is known.
+        task_runs: the run's, of which those that failed are listed.
+    """
+    if run is None:
+        return AssetCheckResult(
+            asset_key=names.asset_key(pipeline),
+            check_name=LAST_RUN_SUCCEEDED,
+            passed=False,
+            severity=AssetCheckSeverity.WARN,
+            description="No finished run is known.",
+        )
+    took = f" after {describe_duration(run.duration)}" if run.duration is not None else ""
+    return AssetCheckResult(
+        asset_key=names.asset_key(pipeline),
+        check_name=LAST_RUN_SUCCEEDED,
+        passed=run.state is RunState.SUCCEEDED,
+        severity=AssetCheckSeverity.ERROR if run.state.is_failure else AssetCheckSeverity.WARN,
+        description=f"{run.key.run_id}: {run.native_state}{took}.",
+        metadata=metadata.present(
+            {
+                metadata.RUN_URL: metadata.url(run.url),
+                metadata.ENDED_AT: metadata.timestamp(run.ended_at),
+                metadata.MESSAGE: run.message,
+                metadata.FAILED_TASKS: failed_task_table(task_runs),
+            }
+        ),
+    )
+
+
+def evaluate_freshness(
+    asset: AssetKey, instance: InstanceConfig, status: CollectorStatus | None, now: datetime
+) -> AssetCheckResult:
+    """Whether what is shown of an instance is up to date: read lately, and to the end.
+
+    For a pipeline that it is not is a warning, since its runs may be well; for the instance itself
+    it is an error.
+    """
+    allowed = tolerance(instance)
+    read_at = status.succeeded_at if status else None
+    if status is None or read_at is None:
+        fresh, words = False, "has not been read yet"
+    elif now - read_at > allowed:
+        fresh, words = False, f"was last read more than {describe_duration(allowed)} ago"
+    elif not status.caught_up and status.error is None:
+        fresh, words = False, "is being read and has not been read to the end"
+    else:
+        fresh, words = True, f"was read within the last {describe_duration(allowed)}"
+    is_instance = asset == names.instance_key(instance.name)
+    return AssetCheckResult(
+        asset_key=asset,
+        check_name=COLLECTOR_IS_FRESH,
+        passed=fresh,
+        severity=AssetCheckSeverity.ERROR if is_instance else AssetCheckSeverity.WARN,
+        description=f"{instance.name} {words}.",
+        metadata=metadata.present(
+            {
+                metadata.LAST_READ: metadata.timestamp(read_at),
+                metadata.MESSAGE: status.error if status else None,
+            }
+        ),
+    )
+
+
+def as_evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
+    """A result as the event that Dagster keeps.
+
+    Raises:
+        ValueError: the result does not say of which asset and check it is.
+    """
+    if result.asset_key is None or result.check_name is None:
+        raise ValueError("the result names no asset or no check")
+    return AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=result.passed,
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+        blocking=result.check_name == LAST_RUN_SUCCEEDED,
+    )
+
+
+def failed_task_table(task_runs: Iterable[TaskRun]) -> MetadataValue | None:
+    """The task runs that failed, the last attempt of each; None where none did."""
+    last = {task_run.task_run_id: task_run for task_run in task_runs}
+    return metadata.table(
+        ("task", "state", "attempt", "message"),
+        (
+            (
+                metadata.link(task_run.task_run_id, task_run.url),
+                task_run.native_state,
+                task_run.attempt,
+                task_run.message,
+            )
+            for task_run in last.values()
+            if task_run.state.is_failure
+        ),
+        most=20,
+    )
+
+
+def build_checks(
+    pipelines: Sequence[PipelineKey],
+    instances: Mapping[str, InstanceConfig],
+    store: Store,
+    clock: Callable[[], datetime],
+) -> list[AssetChecksDefinition]:
+    """The checks of every pipeline and every instance, as few definitions as Dagster likes."""
+    return [
+        _build_checks(number, part, instance, store, clock)
+        for instance in instances.values()
+        for number, part in enumerate(
+            _parts([key for key in pipelines if key.instance == instance.name]), start=1
+        )
+    ]
+
+
+def _parts(pipelines: Sequence[PipelineKey]) -> Iterator[Sequence[PipelineKey]]:
+    """Parts of a handy size; one, though empty, of none."""
+    for start in range(0, max(1, len(pipelines)), _TOGETHER):
+        yield pipelines[start : start + _TOGETHER]
+
+
+def _build_checks(
+    number: int,
+    pipelines: Sequence[PipelineKey],
+    instance: InstanceConfig,
+    store: Store,
+    clock: Callable[[], datetime],
+) -> AssetChecksDefinition:
+    by_asset = {names.asset_key(pipeline): pipeline for pipeline in pipelines}
+    own = names.instance_key(instance.name)
+    specs = [spec for asset in by_asset for spec in _specs(asset, instance)]
+    if number == 1:
+        specs.append(_freshness_spec(own, instance))
+
+    @multi_asset_check(
+        name=f"{instance.name}__checks_{number}",
+        specs=specs,
+        can_subset=True,
+        description=f"Evaluated from what meta_orch has stored of {instance.name}.",
+    )
+    def evaluate(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+        now = clock()
+        with store.read() as reader:
+            status = reader.collectors().get(instance.name)
+            runs = reader.latest_runs(instance.name, finished=True)
+        for check in sorted(context.selected_asset_check_keys, key=AssetCheckKey.to_user_string):
+            if check.name == COLLECTOR_IS_FRESH:
+                yield evaluate_freshness(check.asset_key, instance, status, now)
+            else:
+                pipeline = by_asset[check.asset_key]
+                yield evaluate_last_run(pipeline, runs.get(pipeline))
+
+    return evaluate
+
+
+def _specs(asset: AssetKey, instance: InstanceConfig) -> Iterator[AssetCheckSpec]:
+    yield AssetCheckSpec(
+        LAST_RUN_SUCCEEDED,
+        asset=asset,
+        # So that `AutomationCondition.all_deps_blocking_checks_passed()` waits for it downstream.
+        blocking=True,
+        description="The last finished run succeeded. A canceled one is a warning.",
+    )
+    yield _freshness_spec(asset, instance)
+
+
+def _freshness_spec(asset: AssetKey, instance: InstanceConfig) -> AssetCheckSpec:
+    return AssetCheckSpec(
+        COLLECTOR_IS_FRESH,
+        asset=asset,
+        description=(
+            f"{instance.name} was read to the end within the last "
+            f"{describe_duration(tolerance(instance))}: what is shown here is up to date."
+        ),
+    )

@@ -1,0 +1,124 @@
+"""Keys of metadata and tags, one word for one thing, and the values that need more than a line.
+
+Where a key is both on an asset's definition and on an event, Dagster's asset page shows the event's
+value, which is the newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from dagster import MetadataValue
+
+PREFIX: Final = "meta_orch"
+
+# On pipelines.
+SCHEDULE: Final = f"{PREFIX}/schedule"
+NEXT_RUN: Final = f"{PREFIX}/next_run"
+PIPELINE_URL: Final = f"{PREFIX}/pipeline_url"
+SOURCE: Final = f"{PREFIX}/source"
+JOB: Final = f"{PREFIX}/job"
+VERSION: Final = f"{PREFIX}/version"
+OWNERS: Final = f"{PREFIX}/owners"
+NATIVE_TAGS: Final = f"{PREFIX}/native_tags"
+TASKS: Final = f"{PREFIX}/tasks"
+CONSUMES: Final = f"{PREFIX}/consumes"
+PRODUCES: Final = f"{PREFIX}/produces"
+DEPENDS_ON: Final = f"{PREFIX}/depends_on"
+LEFT_OUT_EDGES: Final = f"{PREFIX}/left_out_edges"
+MAX_ACTIVE_RUNS: Final = f"{PREFIX}/max_active_runs"
+
+# On instances.
+SERVER_URL: Final = f"{PREFIX}/server_url"
+SERVER_VERSION: Final = f"{PREFIX}/server_version"
+READ_ONLY: Final = f"{PREFIX}/read_only"
+POLL_INTERVAL: Final = f"{PREFIX}/poll_interval"
+PIPELINES: Final = f"{PREFIX}/pipelines"
+RUNNING: Final = f"{PREFIX}/running"
+QUEUED: Final = f"{PREFIX}/queued"
+RUNS_IN_PROGRESS: Final = f"{PREFIX}/runs_in_progress"
+LAST_READ: Final = f"{PREFIX}/last_read"
+
+# On runs, their events and checks.
+RUN_URL: Final = f"{PREFIX}/run_url"
+RUN_ID: Final = f"{PREFIX}/run_id"
+STATE: Final = f"{PREFIX}/state"
+STARTED_AT: Final = f"{PREFIX}/started_at"
+ENDED_AT: Final = f"{PREFIX}/ended_at"
+DURATION: Final = f"{PREFIX}/duration_seconds"
+QUEUE_TIME: Final = f"{PREFIX}/queue_time_seconds"
+TRIGGER: Final = f"{PREFIX}/trigger"
+ATTEMPT: Final = f"{PREFIX}/attempt"
+LOGICAL_START: Final = f"{PREFIX}/logical_start"
+LOGICAL_END: Final = f"{PREFIX}/logical_end"
+PARAMETERS: Final = f"{PREFIX}/parameters"
+MESSAGE: Final = f"{PREFIX}/message"
+FAILED_TASKS: Final = f"{PREFIX}/failed_tasks"
+
+# Tags, on assets and on runs.
+INSTANCE: Final = f"{PREFIX}/instance"
+ENVIRONMENT: Final = f"{PREFIX}/environment"
+ORCHESTRATOR: Final = f"{PREFIX}/orchestrator"
+PAUSED: Final = f"{PREFIX}/paused"
+
+_TITLES = {"airflow": "Airflow", "prefect": "Prefect", "dagster": "Dagster"}
+
+
+def orchestrator_title(orchestrator: str) -> str:
+    """An adapter's type as people write it."""
+    return _TITLES.get(orchestrator, orchestrator.replace("_", " ").title())
+
+
+def present(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata without what is not known: None, and empty texts and collections."""
+    return {
+        key: value for key, value in metadata.items() if value is not None and value not in ("", {})
+    }
+
+
+def url(address: str | None) -> MetadataValue | None:
+    return MetadataValue.url(address) if address else None
+
+
+def timestamp(instant: datetime | None) -> MetadataValue | None:
+    return MetadataValue.timestamp(instant) if instant else None
+
+
+def seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else round(duration.total_seconds(), 3)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, most: int = 50
+) -> MetadataValue | None:
+    """A table in Markdown, None without rows. A column that is empty in every row is left out, and
+    what is more than `most` rows is counted below."""
+    cells = [[cell(value) for value in row] for row in rows]
+    if not cells:
+        return None
+    used = [number for number in range(len(columns)) if any(row[number] for row in cells)]
+    lines = [
+        _line(columns[number] for number in used),
+        _line("---" for _ in used),
+        *(_line(row[number] for number in used) for row in cells[:most]),
+    ]
+    if len(cells) > most:
+        lines += ["", f"and {len(cells) - most} more"]
+    return MetadataValue.md("\n".join(lines))
+
+
+def cell(value: object) -> str:
+    """A value within a Markdown table; None is empty."""
+    return "" if value is None else " ".join(str(value).replace("|", "\\|").split())
+
+
+def link(text: str, address: str | None) -> str:
+    """A link in Markdown, or the text alone where there is nowhere to go."""
+    text = text.replace("[", "\\[").replace("]", "\\]")
+    return f"[{text}](<{address}>)" if address else text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

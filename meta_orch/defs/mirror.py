@@ -1,0 +1,262 @@
+"""Showing external runs as runs of Dagster: the one module that uses Dagster's internals.
+
+A historical run is the only way that open-source Dagster has to put a run that it did not execute
+on its Runs page and timeline, with the times it really had, and to show the asset of a failed one
+red. The API for it is not public; `dagster` is pinned to a minor version, and
+`meta_orch_tests/defs/test_mirror.py` fails where it behaves otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    DagsterEvent,
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    OpExecutionContext,
+    RunsFilter,
+    SensorEvaluationContext,
+)
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+)
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    JobFailureData,
+    StepMaterializationData,
+)
+from dagster._core.remote_origin import RemoteRepositoryOrigin
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster_shared.error import SerializableErrorInfo
+
+from meta_orch.defs.history import HistoricalRun
+from meta_orch.domain.marks import MIRRORED_TAG
+
+_T = TypeVar("_T")
+
+_LAST_EVENTS = {
+    DagsterRunStatus.SUCCESS: DagsterEventType.PIPELINE_SUCCESS,
+    DagsterRunStatus.FAILURE: DagsterEventType.PIPELINE_FAILURE,
+    DagsterRunStatus.CANCELED: DagsterEventType.PIPELINE_CANCELED,
+}
+_VERDICTS = {
+    AssetCheckExecutionRecordStatus.SUCCEEDED: True,
+    AssetCheckExecutionRecordStatus.FAILED: False,
+}
+_REVISION_UUID_VERSION = 5
+"""That of `Run.revision_id`; Dagster names the runs that it executes by version 4."""
+_ROUNDING = timedelta(milliseconds=1)
+"""Dagster keeps times as floating point numbers."""
+_EVALUATIONS_SINCE_A_KILL = 20
+"""Of one check, at most, until what the kill left is written again."""
+_KEYS_AT_ONCE = 500
+"""In one query: databases limit its parameters."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """The code location that a sensor or an operation is in, so that Dagster's pages link a run to
+    its job."""
+
+    origin: RemoteRepositoryOrigin
+
+    @property
+    def name(self) -> str:
+        return self.origin.code_location_origin.location_name
+
+    @classmethod
+    def of_sensor(cls, context: SensorEvaluationContext) -> Location | None:
+        """None where a test evaluates the sensor by itself."""
+        if context.code_location_origin is None or context.repository_name is None:
+            return None
+        return cls(RemoteRepositoryOrigin(context.code_location_origin, context.repository_name))
+
+    @classmethod
+    def of_op(cls, context: OpExecutionContext) -> Location | None:
+        """None where a test executes the job by itself."""
+        origin = context.run.remote_job_origin
+        return cls(origin.repository_origin) if origin else None
+
+
+def mirror(instance: DagsterInstance, run: HistoricalRun, location: Location | None) -> bool:
+    """Show a run. Returns False where it was shown already, and then changes nothing.
+
+    The run is complete once its last event has set its end. Where a kill left less, its events are
+    deleted and written again. Not for two processes at once: they would both write.
+    """
+    record = instance.get_run_record_by_id(run.run_id)
+    planned: Collection[AssetCheckKey] = ()
+    if record is None:
+        _add(instance, run, location)
+    elif record.dagster_run.status is run.status and _is_at(record.end_time, run.ended_at):
+        return False
+    else:
+        instance.event_log_storage.delete_events(run.run_id)
+        planned = _planned_checks(instance, run)
+    for at, event in _events(run, planned):
+        instance.report_dagster_event(event, run_id=run.run_id, timestamp=at.timestamp())
+    return True
+
+
+def ends_shown(
+    instance: DagsterInstance, assets: Collection[AssetKey]
+) -> Mapping[AssetKey, datetime]:
+    """When the run ended that each asset's state is of. An asset without such a run is left out."""
+    latest = {
+        record.asset_entry.asset_key: record.asset_entry.last_run_id
+        for record in instance.get_asset_records(list(assets))
+        if record.asset_entry.last_run_id
+    }
+    ended = {
+        record.dagster_run.run_id: record.end_time
+        for part in _parts(set(latest.values()))
+        for record in instance.get_run_records(RunsFilter(run_ids=part))
+        if record.end_time is not None
+    }
+    return {
+        asset: datetime.fromtimestamp(ended[run_id], UTC)
+        for asset, run_id in latest.items()
+        if run_id in ended
+    }
+
+
+def is_older(run: HistoricalRun, shown: datetime | None) -> bool:
+    """Whether an asset shows a later run already."""
+    return shown is not None and run.ended_at < shown - _ROUNDING
+
+
+def delete_unfinished(instance: DagsterInstance, tags: Mapping[str, str]) -> int:
+    """Delete mirrored runs with these tags that a kill left unfinished and that will never be
+    finished, because the external run has come to another outcome since. Left alone, they would
+    count as running. Returns how many there were."""
+    runs = instance.get_runs(
+        RunsFilter(
+            tags={**tags, MIRRORED_TAG: "true"},
+            statuses=[DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED],
+        )
+    )
+    # One that somebody executes again from a mirrored one's page has its tags, and really runs.
+    left = [run for run in runs if UUID(run.run_id).version == _REVISION_UUID_VERSION]
+    for run in left:
+        instance.event_log_storage.delete_events(run.run_id)
+        instance.run_storage.delete_run(run.run_id)  # last, so that a kill leaves it to be found
+    return len(left)
+
+
+def latest_verdicts(
+    instance: DagsterInstance, checks: Collection[AssetCheckKey]
+) -> Mapping[AssetCheckKey, bool]:
+    """Whether each check passed when last evaluated. One that never was is left out."""
+    return {
+        key: _VERDICTS[record.status]
+        for part in _parts(checks)
+        for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            part
+        ).items()
+        if record.status in _VERDICTS
+    }
+
+
+def _add(instance: DagsterInstance, run: HistoricalRun, location: Location | None) -> None:
+    instance.run_storage.add_historical_run(
+        DagsterRun(
+            run_id=run.run_id,
+            job_name=run.job_name,
+            tags=run.tags,
+            status=DagsterRunStatus.NOT_STARTED,
+            remote_job_origin=location.origin.get_job_origin(run.job_name) if location else None,
+        ),
+        run_creation_time=run.started_at,
+    )
+
+
+def _planned_checks(instance: DagsterInstance, run: HistoricalRun) -> Collection[AssetCheckKey]:
+    """Checks whose evaluation in this run Dagster expects or has. That outlives the deletion of
+    events, and to be told twice to expect one is an error to Dagster."""
+    return [
+        evaluation.asset_check_key
+        for evaluation in run.evaluations
+        if any(
+            record.run_id == run.run_id
+            for record in instance.event_log_storage.get_asset_check_execution_history(
+                evaluation.asset_check_key, limit=_EVALUATIONS_SINCE_A_KILL
+            )
+        )
+    ]
+
+
+def _events(
+    run: HistoricalRun, planned: Collection[AssetCheckKey]
+) -> Iterator[tuple[datetime, DagsterEvent]]:
+    """In the order in which Dagster is to be told; the last one completes the run."""
+
+    def event(
+        kind: DagsterEventType, data: object = None, message: str | None = None
+    ) -> DagsterEvent:
+        return DagsterEvent(
+            event_type_value=kind.value,
+            job_name=run.job_name,
+            message=message,
+            event_specific_data=data,  # type: ignore[arg-type]  # a union of forty classes
+        )
+
+    yield run.started_at, event(DagsterEventType.PIPELINE_START)
+    if run.plans_asset:
+        yield (
+            run.started_at,
+            event(
+                DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+                AssetMaterializationPlannedData(run.asset_key),
+            ),
+        )
+    for evaluation in run.evaluations:
+        if evaluation.asset_check_key not in planned:
+            yield (
+                run.started_at,
+                event(
+                    DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+                    AssetCheckEvaluationPlanned(
+                        asset_key=evaluation.asset_key, check_name=evaluation.check_name
+                    ),
+                ),
+            )
+    if run.materialization:
+        yield (
+            run.ended_at,
+            event(
+                DagsterEventType.ASSET_MATERIALIZATION,
+                StepMaterializationData(run.materialization),
+            ),
+        )
+    for evaluation in run.evaluations:
+        yield run.ended_at, event(DagsterEventType.ASSET_CHECK_EVALUATION, evaluation)
+    failure = JobFailureData(error=SerializableErrorInfo(run.message, stack=[], cls_name=None))
+    yield (
+        run.ended_at,
+        event(
+            _LAST_EVENTS[run.status],
+            failure if run.status is DagsterRunStatus.FAILURE else None,
+            run.message,
+        ),
+    )
+
+
+def _is_at(timestamp: float | None, instant: datetime) -> bool:
+    return (
+        timestamp is not None and abs(timestamp - instant.timestamp()) < _ROUNDING.total_seconds()
+    )
+
+
+def _parts(values: Iterable[_T]) -> Iterator[list[_T]]:
+    rest = list(values)
+    for start in range(0, len(rest), _KEYS_AT_ONCE):
+        yield rest[start : start + _KEYS_AT_ONCE]
