@@ -15,15 +15,18 @@ from typing import Any
 import httpx
 
 from meta_orch.config.models import InstanceConfig
-from meta_orch.orchestrators.base import (
-    LoginRefused,
-    OrchestratorError,
-    ServerFailed,
-    UnexpectedAnswer,
-    Unreachable,
-)
+from meta_orch.orchestrators.answers import error_for_status, parse_json, unreachable
+from meta_orch.orchestrators.base import OrchestratorError, UnexpectedAnswer
 
-_BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_FINAL = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""Below 500, what no client on top may repeat or explain."""
 _CSRF_REFUSAL = b"Invalid CSRF token"
 
 
@@ -44,31 +47,23 @@ class Transport(httpx.HTTPTransport):
         self.asked_at: datetime | None = None
         self.requests = 0
         """How many were sent."""
-        self._instance = config.name
+        self._config = config
         self._explained_failures = explained_failures
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
-        server = request.url.copy_with(userinfo=b"", path="/", query=None, fragment=None)
         began = time.monotonic()
         try:
             response = super().handle_request(request)
             response.read()
-        except httpx.TimeoutException as error:
-            raise Unreachable(
-                self._instance,
-                f"no answer from {server} in time ({type(error).__name__}): "
-                "look at the server, or raise `timeouts`",
-            ) from error
         except httpx.DecodingError as error:
             raise UnexpectedAnswer(
-                self._instance, f"the answer to {_name(request)} cannot be decoded"
+                self._config.name, f"the answer to {name_request(request)} cannot be decoded"
             ) from error
         except (httpx.TransportError, OSError) as error:
-            raise Unreachable(
-                self._instance,
-                f"{server} is not reached ({error or type(error).__name__}): "
-                "look at `url` and `tls`, and whether the server runs",
+            server = request.url.copy_with(path="/", query=None)
+            raise unreachable(
+                self._config.name, str(server), error, self._config.timeouts
             ) from error
         self._note_clock(response, time.monotonic() - began)
         self._raise_refusals(request, response)
@@ -84,21 +79,14 @@ class Transport(httpx.HTTPTransport):
 
     def _raise_refusals(self, request: httpx.Request, response: httpx.Response) -> None:
         status = response.status_code
-        if (
-            self._explained_failures
-            and status == HTTPStatus.INTERNAL_SERVER_ERROR
-            and response.headers.get("Content-Type", "").startswith("application/json")
-        ):
+        is_json = response.headers.get("Content-Type", "").startswith("application/json")
+        if self._explained_failures and status == HTTPStatus.INTERNAL_SERVER_ERROR and is_json:
             return
-        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise ServerFailed(self._instance, f"{_name(request)} answered {_reason(status)}")
-        if status == HTTPStatus.UNAUTHORIZED or (
-            # Prefect's client renews its token on this one and asks again.
-            status == HTTPStatus.FORBIDDEN and _CSRF_REFUSAL not in response.content
-        ):
-            raise LoginRefused(
-                self._instance,
-                f"{_name(request)} answered {_reason(status)}: look at `login`, and at what it may",
+        if status == HTTPStatus.FORBIDDEN and _CSRF_REFUSAL in response.content:
+            return  # Prefect's client renews its token on this one and asks again
+        if status in _FINAL or status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.is_redirect:
+            raise error_for_status(
+                self._config.name, name_request(request), status, response.content
             )
 
 
@@ -106,17 +94,9 @@ def read_json(instance: str, response: httpx.Response) -> Any:
     """The body.
 
     Raises:
-        UnexpectedAnswer: it is not JSON; a login page of a proxy is the usual case.
+        UnexpectedAnswer: it is not JSON.
     """
-    try:
-        return response.json()
-    except ValueError as error:
-        kind = response.headers.get("Content-Type", "no content type")
-        raise UnexpectedAnswer(
-            instance,
-            f"{_name(response.request)} answered {kind} that is not JSON: look at `url`, "
-            "and at proxies before the server",
-        ) from error
+    return parse_json(instance, name_request(response.request), response.content)
 
 
 def timeout(config: InstanceConfig) -> httpx.Timeout:
@@ -148,12 +128,6 @@ def _tls_context(config: InstanceConfig) -> ssl.SSLContext:
     return context
 
 
-def _name(request: httpx.Request) -> str:
+def name_request(request: httpx.Request) -> str:
+    """For errors: without the query, which may hold anything."""
     return f"{request.method} {request.url.path}"
-
-
-def _reason(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)

@@ -10,6 +10,7 @@ from meta_orch.config.models import InstanceConfig, TokenLogin
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey
+from meta_orch.orchestrators.answers import RequestRefused
 from meta_orch.orchestrators.base import (
     ActingRefused,
     NotFound,
@@ -19,7 +20,7 @@ from meta_orch.orchestrators.base import (
 )
 from meta_orch.orchestrators.prefect.catalogue import CatalogueReader, read_fingerprint
 from meta_orch.orchestrators.prefect.changes import ChangesReader
-from meta_orch.orchestrators.prefect.client import PrefectApi, Refused
+from meta_orch.orchestrators.prefect.client import PrefectApi
 from meta_orch.orchestrators.prefect.cursor import Cursor
 from meta_orch.orchestrators.prefect.links import Links, api_url
 from meta_orch.orchestrators.prefect.parse import (
@@ -60,6 +61,11 @@ class PrefectOrchestrator(Orchestrator):
         self._links = Links.of_api(self._url)
         self._selection = Selection.of(config)
         self._connection: PrefectApi | None = None
+
+    @property
+    def requests_sent(self) -> int:
+        """Since it was made or last closed."""
+        return self._connection.requests if self._connection else 0
 
     @property
     def _api(self) -> PrefectApi:
@@ -143,8 +149,10 @@ class PrefectOrchestrator(Orchestrator):
             raise NotFound(
                 self.instance, f"there is no deployment {pipeline.key.name!r} any more"
             ) from error
-        except Refused as error:
-            raise ActingRefused(self.instance, str(error)) from error
+        except RequestRefused as error:
+            raise ActingRefused(
+                self.instance, f"Prefect refuses: {error.detail or error}"
+            ) from error
         with reading(self.instance, "the flow run that was started"):
             return parse_run(row, pipeline.key, self._links)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from meta_orch.config.models import (
@@ -20,8 +19,8 @@ from meta_orch.config.models import (
     InstanceConfig,
     MissingSecret,
 )
-from meta_orch.domain.secrets import mask_secrets
-from meta_orch.orchestrators.base import LoginRefused, NotFound, OrchestratorError, UnexpectedAnswer
+from meta_orch.orchestrators.answers import error_for_status
+from meta_orch.orchestrators.base import LoginRefused, UnexpectedAnswer
 from meta_orch.orchestrators.prefect.parse import Row
 
 if TYPE_CHECKING:
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
 
 PAGE = 200
 """Rows on a page; Prefect refuses to give more."""
-
-
-class Refused(OrchestratorError):
-    """The server understood the request and will not carry it out (409, 422)."""
 
 
 class PrefectApi:
@@ -123,7 +118,7 @@ class PrefectApi:
     def _ask(self, method: Literal["GET", "POST"], path: str, body: Row | None) -> Any:
         import httpx
 
-        from meta_orch.orchestrators.httpx_transport import read_json
+        from meta_orch.orchestrators.httpx_transport import name_request, read_json
 
         try:
             response = self._client.request(
@@ -132,20 +127,13 @@ class PrefectApi:
                 json=body,
             )
         except httpx.HTTPStatusError as error:
-            raise self._refusal(method, path, error.response) from error
+            response = error.response
+            raise error_for_status(
+                self.instance, name_request(error.request), response.status_code, _reason(response)
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnexpectedAnswer(self.instance, f"{method} {path}: {error}") from error
         return read_json(self.instance, response)
-
-    def _refusal(self, method: str, path: str, response: httpx.Response) -> OrchestratorError:
-        text = f"{method} {path} answered {response.status_code}{_detail(response)}"
-        match response.status_code:
-            case HTTPStatus.NOT_FOUND:
-                return NotFound(self.instance, f"{text}: look at `url` if it is so for everything")
-            case HTTPStatus.CONFLICT | HTTPStatus.UNPROCESSABLE_ENTITY:
-                return Refused(self.instance, text)
-            case _:
-                return UnexpectedAnswer(self.instance, text)
 
 
 def _auth_string(config: InstanceConfig) -> str | None:
@@ -179,14 +167,6 @@ def _read(config: InstanceConfig, secret: EnvironmentReference) -> str:
         raise LoginRefused(config.name, str(error)) from error
 
 
-def _detail(response: httpx.Response) -> str:
-    """What the server says of a refusal, without the request that it repeats (it may hold
-    secrets)."""
-    try:
-        body = response.json()
-        detail = body.get("detail") or body.get("exception_detail") or ""
-    except (ValueError, AttributeError):
-        return ""
-    if isinstance(detail, list):
-        detail = "; ".join(str(part.get("msg", "")) for part in detail if isinstance(part, Mapping))
-    return f" ({mask_secrets(str(detail))})" if detail else ""
+def _reason(response: httpx.Response) -> bytes:
+    """The body, with Prefect's own word for `detail`: it has another for what is not valid."""
+    return response.content.replace(b'"exception_detail"', b'"detail"')
