@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
-from meta_orch.orchestrators.dagster.rows import MIRRORED_TAG, TYPE, RunRow, StepRow, instant
+from meta_orch.orchestrators.dagster.rows import TYPE, RunRow, StepRow, instant, is_mirrored
 
 ASSET_JOB = "__ASSET_JOB"
 """The job that Dagster itself makes of all assets of a location."""
@@ -36,7 +36,7 @@ def parse_repository(instance: str, repository: Row, base: str) -> Iterator[Pipe
                 owners[job].update(_owners(node))
     for job in repository["jobs"]:
         tags = {tag["key"]: tag["value"] for tag in _rows(job, "tags")}
-        if MIRRORED_TAG in tags:
+        if is_mirrored(tags):
             continue
         yield Pipeline(
             key=PipelineKey(instance, f"{location}/{job['name']}"),

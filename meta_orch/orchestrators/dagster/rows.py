@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from meta_orch.domain.marks import MIRRORED_TAG, PIPELINE_TAG
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.secrets import mask_secrets
@@ -17,8 +18,6 @@ from meta_orch.orchestrators.base import Server
 
 TYPE = "dagster"
 
-MIRRORED_TAG = "meta_orch/mirrored"
-"""On the runs that show another orchestrator's runs in Dagster. They are not Dagster's own."""
 REQUEST_TAG = "meta_orch/request_id"
 """On the runs that `start_run` asked for."""
 
@@ -85,7 +84,12 @@ class RunRow:
 
     @property
     def is_mirrored(self) -> bool:
-        return MIRRORED_TAG in self.tags
+        return is_mirrored(self.tags)
+
+
+def is_mirrored(tags: Mapping[str, str]) -> bool:
+    """Whether a job or a run stands for another orchestrator's, so is none of Dagster's own."""
+    return MIRRORED_TAG in tags or PIPELINE_TAG in tags
 
 
 class Source(Protocol):
