@@ -208,6 +208,7 @@ def _make_client(config: InstanceConfig, url: str) -> ApiClient:
         total=_RETRIES,
         connect=1,
         read=0,
+        other=0,
         # A redirect leads to a login page or to another address. Neither is followed: the first
         # is no answer, and the second belongs into `url`.
         redirect=0,
