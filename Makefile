@@ -9,7 +9,7 @@ demo: .venv/demo.installed
 	$(BIN)/meta-orch demo $(ARGS)
 
 test: lint
-	scripts/install_chromium
+	.ci/install_chromium
 	$(BIN)/python -m pytest $(ARGS)
 
 test-fast: .venv/dev.installed
