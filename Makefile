@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint docs constraints benchmark clean
+.PHONY: demo test test-fast lint docs constraints pins benchmark clean
 
 demo: .venv/demo.installed
 	$(BIN)/meta-orch demo $(ARGS)
@@ -30,6 +30,10 @@ docs: .venv/dev.installed
 constraints: .venv/dev.installed
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 	  --no-header --no-annotate --no-emit-index-url --quiet --output-file constraints.txt
+
+# The same for the servers that the demonstration and the tests install.
+pins: .venv/dev.installed
+	$(BIN)/python -m meta_orch.demo.environments
 
 benchmark: .venv/demo.installed
 	$(BIN)/python -m benchmarks $(ARGS)

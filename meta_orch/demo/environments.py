@@ -213,3 +213,8 @@ def _explain(said: str) -> str:
         if any(sign in said for sign in signs):
             return f"{meaning} uv said:\n{quoted}"
     return f"uv failed:\n{quoted}"
+
+
+if __name__ == "__main__":
+    for each in (AIRFLOW, PREFECT):
+        refresh_pins(each)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,11 +17,13 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from meta_orch.demo import supervisor
-from meta_orch.demo.errors import DemoError, NotReady, PortBusy, ProcessDied
+from meta_orch.demo.errors import NotReady, PortBusy, ProcessDied
 
 LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.2
 _TAIL_LINES = 15
+_LITTLE_SPACE = 1_000_000
+"""In bytes: a server that could not write any more has left less."""
 _FOREIGN_SETTINGS = ("AIRFLOW", "DAGSTER", "PREFECT", "PYTHON", "VIRTUAL_ENV")
 
 
@@ -99,8 +102,10 @@ class Process:
     def check(self) -> None:
         """Raises `ProcessDied` where it has ended."""
         if not self.is_running:
+            is_full = shutil.disk_usage(self.log.parent).free < _LITTLE_SPACE
             raise ProcessDied(
-                f"{self.name} ended with exit status {self.exit_status}; "
+                f"{self.name} ended with exit status {self.exit_status}"
+                f"{', and the disk is full' if is_full else ''}; "
                 f"the end of its log {self.log}:\n{self.tail()}"
             )
 
@@ -182,17 +187,13 @@ def wait_until(
         time.sleep(_POLL_SECONDS)
 
 
-class Stopped(DemoError):
-    """A signal asked this program to end."""
-
-
 @contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Stopped` in the main thread, as Ctrl-C raises `KeyboardInterrupt`,
-    so that every context manager is left in order."""
+    """SIGTERM and SIGHUP raise `KeyboardInterrupt` in the main thread, as Ctrl-C does, so that
+    every context manager is left in order."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(f"stopped by {signal.Signals(number).name}")
+        raise KeyboardInterrupt(signal.Signals(number).name)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:

@@ -17,7 +17,6 @@ from meta_orch.demo.errors import NotReady, PortBusy, ProcessDied
 from meta_orch.demo.processes import (
     LOOPBACK,
     Process,
-    Stopped,
     check_port,
     clean_environment,
     free_port,
@@ -234,6 +233,6 @@ def test_settings_of_the_users_own_orchestrators_do_not_leak_into_the_demonstrat
 
 
 def test_sigterm_leaves_every_context_in_order() -> None:
-    with pytest.raises(Stopped, match="stopped by SIGTERM"), signals_as_exceptions():
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), signals_as_exceptions():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -11,6 +11,11 @@ MARTS = DATA / "marts"
 SERVED = DATA / "served"
 
 
+def has_mart(name: str) -> bool:
+    """Whether the warehouse has published that table."""
+    return (MARTS / f"{name}.csv").exists()
+
+
 def read_mart(name: str) -> list[dict[str, str]]:
     """The rows of a table that the warehouse has published as CSV."""
     with (MARTS / f"{name}.csv").open(newline="") as text:

@@ -15,12 +15,14 @@ from meta_orch.demo.servers.base import START_SECONDS, Server
 class PrefectServer(Server):
     """Prefect 3 on SQLite; `serve` runs a file of flows beside it."""
 
+    username = "admin"
+
     def __init__(
         self,
         folder: Path,
         *,
         flows: Path | None = None,
-        login: str | None = None,
+        password: str | None = None,
         environment: Path | None = None,
         **options: Any,
     ) -> None:
@@ -28,8 +30,8 @@ class PrefectServer(Server):
         Args:
             flows: a Python program that deploys flows and serves them until it is stopped
                 (`prefect.serve`).
-            login: `user:password`, asked of everybody by HTTP basic authentication; None asks for
-                nothing.
+            password: of the user `admin`, asked of everybody by HTTP basic authentication; None
+                asks for nothing.
             environment: with Prefect in it; one is installed where it is None.
             options: those of `Server`.
 
@@ -37,7 +39,7 @@ class PrefectServer(Server):
             EnvironmentFailed: the environment cannot be installed.
         """
         super().__init__(folder, environment=environment or ensure_environment(PREFECT), **options)
-        self.login = login
+        self.password = password
         self._flows = flows.absolute() if flows else None
 
     @property
@@ -105,17 +107,21 @@ class PrefectServer(Server):
             return False
 
     def _login_headers(self) -> Mapping[str, str]:
-        if self.login is None:
+        if self.password is None:
             return {}
-        return {"Authorization": f"Basic {b64encode(self.login.encode()).decode()}"}
+        return {"Authorization": f"Basic {b64encode(self._login.encode()).decode()}"}
+
+    @property
+    def _login(self) -> str:
+        return f"{self.username}:{self.password}"
 
     def _variables(self) -> Mapping[str, str]:
-        login = self.login and {
-            "PREFECT_API_AUTH_STRING": self.login,
-            "PREFECT_SERVER_API_AUTH_STRING": self.login,
+        login = {
+            "PREFECT_API_AUTH_STRING": self._login,
+            "PREFECT_SERVER_API_AUTH_STRING": self._login,
         }
         return {
-            **(login or {}),
+            **(login if self.password else {}),
             "DO_NOT_TRACK": "1",
             "PREFECT_API_URL": self.api_url,
             "PREFECT_CLI_PROMPT": "false",

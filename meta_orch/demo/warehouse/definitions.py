@@ -118,6 +118,15 @@ def customer_value(warehouse: Warehouse) -> dg.MaterializeResult:
 defs = dg.Definitions(
     assets=[staged_orders, customers, orders, revenue_by_region, customer_value],
     asset_checks=[no_order_is_lost],
+    schedules=[
+        dg.ScheduleDefinition(
+            name="nightly",
+            job=dg.define_asset_job("rebuild_warehouse", description="Build every table anew."),
+            cron_schedule="0 4 * * *",
+            execution_timezone="Europe/Berlin",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
+    ],
     sensors=[
         dg.AutomationConditionSensorDefinition(
             "warehouse_automation",

@@ -1,0 +1,122 @@
+"""What happens in the demonstration: orders come in (Airflow), are modelled (Dagster), are served
+(Prefect)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from meta_orch.demo.processes import wait_until
+from meta_orch.demo.readiness import (
+    AssetPath,
+    read_airflow,
+    read_prefect,
+    read_shown,
+    what_is_missing,
+)
+from meta_orch.demo.servers import AirflowServer, DagsterServer, PrefectServer
+from meta_orch.demo.steps import Steps
+
+AIRFLOW, PREFECT, DAGSTER = "airflow", "prefect", "dagster"
+"""The instances' names in `meta_orch.yaml`."""
+
+DECLARED_EDGES = (
+    ("revenue_by_region", f"{PREFECT}/publish-dashboard/live"),
+    ("revenue_by_region", f"{PREFECT}/export-feed/manual"),
+    ("customer_value", f"{PREFECT}/score-customers/hourly"),
+    ("customer_value", f"{PREFECT}/send-invoices/nightly"),
+    (f"{PREFECT}/score-customers/hourly", f"{PREFECT}/sync-crm/weekdays"),
+)
+"""For `meta_orch.yaml`: Prefect does not know what a flow reads."""
+
+_OTHER_EDGES = (
+    (f"{AIRFLOW}/ingest_orders", f"{AIRFLOW}/stage_orders"),  # by an asset of Airflow's
+    (f"{AIRFLOW}/stage_orders", "staged_orders"),  # as the warehouse says
+    (f"{AIRFLOW}/ingest_customers", "customers"),
+    (f"{AIRFLOW}/exchange_rates", "orders"),
+)
+_FIRST_DAGS = ("ingest_customers", "exchange_rates", "ingest_orders")
+_BYSTANDING_DAGS = ("settle_refunds", "restate_day", "index_catalogue")
+_WAREHOUSE = ("staged_orders", "customers", "orders", "revenue_by_region", "customer_value")
+_FIRST_FLOWS = ("publish-dashboard/live", "score-customers/hourly")
+_LATER_FLOWS = ("sync-crm/weekdays", "send-invoices/nightly", "export-feed/manual")
+DEPLOYMENTS = (*_FIRST_FLOWS, *_LATER_FLOWS, "prune-exports/weekly")
+_STEP_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The servers that it happens on."""
+
+    airflow: AirflowServer
+    prefect: PrefectServer
+    dagster: DagsterServer
+    steps: Steps
+
+    def begin(self) -> None:
+        """Let orders come in. The DAG that stages them is started by the asset they land in."""
+        for dag in (*_FIRST_DAGS, *_BYSTANDING_DAGS):
+            self.airflow.start_run(dag)
+
+    def go_on(self) -> None:
+        """Return once the Dagster UI shows all that came of it.
+
+        Raises:
+            NotReady: the text says what is missing.
+            ProcessDied: a process of a server ended.
+        """
+        with self.steps.step("Dagster shows what Airflow ran") as say:
+            ingested = [(AIRFLOW, dag) for dag in ("ingest_customers", "stage_orders")]
+            self._wait_for_materializations(ingested, say)
+        with self.steps.step("Dagster models what Airflow staged") as say:
+            self._wait_for_materializations([(table,) for table in _WAREHOUSE], say)
+        with self.steps.step("Prefect serves what Dagster modelled") as say:
+            # A run that a schedule started earlier found nothing to serve.
+            since = time.time()
+            for flow in _FIRST_FLOWS:
+                self.prefect.start_run(flow)
+            served = [(PREFECT, *flow.split("/")) for flow in _FIRST_FLOWS]
+            self._wait_for_materializations(served, say, since=since)
+            for flow in _LATER_FLOWS:
+                self.prefect.start_run(flow)
+        with self.steps.step("Dagster shows every pipeline, run and edge") as say:
+            self._wait(self._what_is_missing, say)
+
+    def _wait_for_materializations(
+        self, paths: Collection[AssetPath], say: Callable[[str], None], *, since: float = 0
+    ) -> None:
+        def missing() -> list[str]:
+            shown = read_shown(self.dagster)
+            times = {path: asset.materialized_at or 0 for path, asset in shown.items()}
+            return ["/".join(path) for path in paths if times.get(path, 0) <= since]
+
+        self._wait(missing, say)
+
+    def _what_is_missing(self) -> list[str]:
+        ran = {**read_airflow(self.airflow, AIRFLOW), **read_prefect(self.prefect, PREFECT)}
+        edges = [
+            (tuple(upstream.split("/")), tuple(downstream.split("/")))
+            for upstream, downstream in (*DECLARED_EDGES, *_OTHER_EDGES)
+        ]
+        return what_is_missing(ran, read_shown(self.dagster), edges)
+
+    def _wait(self, missing: Callable[[], list[str]], say: Callable[[str], None]) -> None:
+        """Until nothing is missing; says what is."""
+        last: list[str] = []
+
+        def is_complete() -> bool:
+            now = missing()
+            if now and now != last:
+                say(f"waits for {', '.join(now[:3])}{' …' if now[3:] else ''}")
+            last[:] = now
+            return not now
+
+        servers = (self.airflow, self.prefect, self.dagster)
+        wait_until(
+            is_complete,
+            what="it to show in Dagster",
+            timeout=_STEP_SECONDS,
+            processes=[process for server in servers for process in server.processes],
+            why_not=lambda: "missing: " + ", ".join(last),
+        )
