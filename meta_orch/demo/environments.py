@@ -64,7 +64,7 @@ AIRFLOW = _packaged("airflow-3.3", "apache-airflow==3.3.*")
 PREFECT = _packaged(
     "prefect-3",
     "prefect==3.8.*",
-    "fastapi<0.140",  # Prefect 3.8 does not start with a newer one
+    "fastapi==0.139.0",  # Prefect 3.8 starts with no newer one
     "sqlalchemy<2.1",  # with 2.1 the Prefect 3.8.8 server cannot insert scheduled runs
 )
 
