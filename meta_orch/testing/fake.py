@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.secrets import mask_secrets
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.orchestrators.base import (
     ActingRefused,
-    Catalogue,
-    Changes,
     NotFound,
     Orchestrator,
     OrchestratorError,
@@ -32,6 +31,16 @@ class _Record:
     run: Run
     task_runs: tuple[TaskRun, ...]
     sequence: int
+
+
+@dataclass
+class _Server:
+    now: datetime
+    pipelines: dict[PipelineKey, Pipeline] = field(default_factory=dict)
+    sources: dict[PipelineKey, str] = field(default_factory=dict)
+    records: dict[RunKey, _Record] = field(default_factory=dict)
+    sequence: int = 0
+    """Of the last change of any run."""
 
 
 class FakeOrchestrator(Orchestrator):
@@ -55,7 +64,6 @@ class FakeOrchestrator(Orchestrator):
         now: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     ) -> None:
         self.instance = instance
-        self.now = now
         self.page_size = page_size
         self.read_only = read_only
         self.pools: tuple[Pool, ...] = ()
@@ -63,18 +71,39 @@ class FakeOrchestrator(Orchestrator):
         """The port's methods that were called, in order."""
         self.is_closed = False
         self._selection = Selection(include, exclude)
-        self._pipelines: dict[PipelineKey, Pipeline] = {}
-        self._sources: dict[PipelineKey, str] = {}
-        self._records: dict[RunKey, _Record] = {}
-        self._sequence = 0
+        self._server = _Server(now)
         self._error: OrchestratorError | None = None
         self._pages_before_error = 0
 
+    def connect(
+        self,
+        *,
+        include: tuple[str, ...] = ("*",),
+        exclude: tuple[str, ...] = (),
+        read_only: bool = False,
+        page_size: int = 100,
+    ) -> FakeOrchestrator:
+        """Another adapter to the same server."""
+        other = FakeOrchestrator(
+            self.instance,
+            include=include,
+            exclude=exclude,
+            read_only=read_only,
+            page_size=page_size,
+        )
+        other._server = self._server
+        return other
+
     # What a test does to the server.
 
+    @property
+    def now(self) -> datetime:
+        """The server's clock."""
+        return self._server.now
+
     def advance(self, by: timedelta) -> datetime:
-        self.now += by
-        return self.now
+        self._server.now += by
+        return self._server.now
 
     def add_pipeline(
         self, pipeline: Pipeline | str, *, source: str | None = None, **fields: Any
@@ -90,17 +119,17 @@ class FakeOrchestrator(Orchestrator):
         pipeline = replace(pipeline, **fields)
         self._pipelines[pipeline.key] = pipeline
         if source is not None:
-            self._sources[pipeline.key] = source
+            self._server.sources[pipeline.key] = source
         return pipeline
 
     def change_pipeline(self, name: str, **fields: Any) -> Pipeline:
         """Change fields of a pipeline and, unless it is one of them, its version."""
-        old = self._pipelines[PipelineKey(self.instance, name)]
+        old = self.pipeline(name)
         fields.setdefault("version", f"{old.version}+")
         return self.add_pipeline(old, **fields)
 
     def pause(self, name: str, *, is_paused: bool = True) -> Pipeline:
-        old = self._pipelines[PipelineKey(self.instance, name)]
+        old = self.pipeline(name)
         return self.change_pipeline(name, is_paused=is_paused, version=old.version)
 
     def remove_pipeline(self, name: str) -> None:
@@ -112,8 +141,8 @@ class FakeOrchestrator(Orchestrator):
 
     def add_run(self, run: Run, task_runs: Iterable[TaskRun] = ()) -> Run:
         """Add a run, or put it in the place of one with the same key."""
-        self._sequence += 1
-        self._records[run.key] = _Record(run, tuple(task_runs), self._sequence)
+        self._server.sequence += 1
+        self._records[run.key] = _Record(run, tuple(task_runs), self._server.sequence)
         return run
 
     def finish_run(
@@ -130,6 +159,13 @@ class FakeOrchestrator(Orchestrator):
             replace(record.run, **ended),
             [t if t.state.is_terminal else replace(t, **ended) for t in record.task_runs],
         )
+
+    def finish_task_run(self, task_run: TaskRun, state: RunState = RunState.SUCCEEDED) -> TaskRun:
+        """End one task run now; its run goes on."""
+        record = self._records[task_run.run]
+        ended = replace(task_run, state=state, native_state=state.value, ended_at=self.now)
+        self.add_run(record.run, [ended if t == task_run else t for t in record.task_runs])
+        return ended
 
     def clear(self, key: RunKey) -> Run:
         """Let a run, with all its tasks, run again under the same key."""
@@ -165,6 +201,18 @@ class FakeOrchestrator(Orchestrator):
     def recover(self) -> None:
         self._error = None
 
+    def pipeline(self, name: str) -> Pipeline:
+        """Raises `KeyError` where the server has none of that name."""
+        return self._pipelines[PipelineKey(self.instance, name)]
+
+    def run(self, key: RunKey) -> Run:
+        """Raises `KeyError` where the server has no such run."""
+        return self._records[key].run
+
+    def task_runs(self, key: RunKey) -> tuple[TaskRun, ...]:
+        """The last attempt of each task of a run."""
+        return self._records[key].task_runs
+
     @property
     def runs(self) -> tuple[Run, ...]:
         """Every run as the server holds it, whatever the globs."""
@@ -192,9 +240,9 @@ class FakeOrchestrator(Orchestrator):
         # goes on by the same rule after a stop.
         place: dict[str, Any] = json.loads(cursor) if cursor else {"since": since.isoformat()}
         after = place.get("after", 0)
-        until = place.get("until", self._sequence)
+        until = place.get("until", self._server.sequence)
         horizon = datetime.fromisoformat(place["since"]) if "since" in place else None
-        for pages in range(self._sequence + 1):
+        for pages in range(self._server.sequence + 1):
             if self._error and pages >= self._pages_before_error:
                 raise self._error
             page, after = self._page(after, until)
@@ -225,7 +273,7 @@ class FakeOrchestrator(Orchestrator):
     def read_source(self, pipeline: Pipeline) -> str | None:
         self._answer("read_source")
         self._require(pipeline.key)
-        return self._sources.get(pipeline.key)
+        return self._server.sources.get(pipeline.key)
 
     def read_pools(self) -> tuple[Pool, ...]:
         self._answer("read_pools")
@@ -274,6 +322,14 @@ class FakeOrchestrator(Orchestrator):
                 for task in self._pipelines[pipeline.key].tasks
             ],
         )
+
+    @property
+    def _pipelines(self) -> dict[PipelineKey, Pipeline]:
+        return self._server.pipelines
+
+    @property
+    def _records(self) -> dict[RunKey, _Record]:
+        return self._server.records
 
     def _answer(self, call: str) -> None:
         self.calls.append(call)

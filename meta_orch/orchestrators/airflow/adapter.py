@@ -13,9 +13,10 @@ from uuid import UUID, uuid5
 
 from meta_orch.config.models import InstanceConfig
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
+from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.secrets import MASK, mask_secrets
-from meta_orch.orchestrators.airflow.api import AirflowApi, connect_api
+from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi, connect_api
 from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_fingerprint
 from meta_orch.orchestrators.airflow.changes import ChangeReader, read_cursor
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
@@ -23,8 +24,6 @@ from meta_orch.orchestrators.airflow.transport import Transport
 from meta_orch.orchestrators.answers import RequestRefused, UnreadableJson
 from meta_orch.orchestrators.base import (
     ActingRefused,
-    Catalogue,
-    Changes,
     LoginRefused,
     NotFound,
     Orchestrator,
@@ -45,6 +44,7 @@ class AirflowOrchestrator(Orchestrator):
     and has asked the server for its version.
 
     Args:
+        page_size: rows asked for at once; Airflow gives a hundred at most.
         sweep_every: how often, where stored open runs stay silent, the open runs of the server are
             read to find which of those were deleted.
     """
@@ -52,11 +52,16 @@ class AirflowOrchestrator(Orchestrator):
     type = "airflow"
 
     def __init__(
-        self, config: InstanceConfig, *, sweep_every: timedelta = timedelta(minutes=5)
+        self,
+        config: InstanceConfig,
+        *,
+        page_size: int = LARGEST_PAGE,
+        sweep_every: timedelta = timedelta(minutes=5),
     ) -> None:
         self.instance = config.name
         self._read_only = config.read_only
         self._selection = Selection.of(config)
+        self._page_size = page_size
         self._sweep_every = sweep_every
         self._transport = Transport(config)
         self._place = Place(config.name, self._transport.url)
@@ -70,7 +75,7 @@ class AirflowOrchestrator(Orchestrator):
 
     def read_server(self) -> Server:
         with self._strictly():
-            api, server = connect_api(self._transport)
+            api, server = connect_api(self._transport, page_size=self._page_size)
             api.count_dags()  # the version is told to anybody; this tries the login
             self._api = api
             return server
@@ -147,7 +152,7 @@ class AirflowOrchestrator(Orchestrator):
     def _connected(self) -> AirflowApi:
         with self._lock:
             if self._api is None:
-                self._api, _ = connect_api(self._transport)
+                self._api, _ = connect_api(self._transport, page_size=self._page_size)
             return self._api
 
     @contextmanager

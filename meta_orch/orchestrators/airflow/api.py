@@ -20,7 +20,7 @@ from meta_orch.orchestrators.airflow.transport import Answer, Query, Transport
 from meta_orch.orchestrators.answers import Fields
 from meta_orch.orchestrators.base import NotFound, Server, UnexpectedAnswer
 
-PAGE = 100
+LARGEST_PAGE = 100
 """Airflow gives no more on one page of most lists, whatever it is asked."""
 _TASK_INSTANCES_PAGE = 500
 """Their list by POST has no such limit. Airflow writes each such request into its audit log, so few
@@ -62,8 +62,9 @@ class AirflowApi:
     """Airflow 3.0 and later. Every method raises a subclass of `OrchestratorError`, or
     `UnreadableJson` where an answer has another shape."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, page_size: int = LARGEST_PAGE) -> None:
         self._transport = transport
+        self._page_size = page_size
 
     # The catalogue.
 
@@ -172,7 +173,7 @@ class AirflowApi:
         return self._transport.get(f"/api/v2{path}", query, **names).fields()
 
     def _runs(self, filters: Query, place: RunsPlace | None) -> RunsPage:
-        query = [*filters, ("order_by", "id"), ("limit", PAGE)]
+        query = [*filters, ("order_by", "id"), ("limit", self._page_size)]
         if place is not None and place.offset is not None:
             return self._runs_by_offset(query, place.offset)
         cursor = (place.cursor if place else None) or ""
@@ -211,7 +212,9 @@ class AirflowApi:
 
     def _offset_pages(self, path: str, name: str, what: str, *, order_by: str) -> Iterator[Fields]:
         def fetch(offset: int) -> tuple[Sequence[Fields], int]:
-            answer = self._get(path, [("order_by", order_by), ("limit", PAGE), ("offset", offset)])
+            answer = self._get(
+                path, [("order_by", order_by), ("limit", self._page_size), ("offset", offset)]
+            )
             return answer.rows(name, what), self._total(answer)
 
         key = order_by.removeprefix("-")
@@ -224,7 +227,9 @@ class AirflowApi:
         return total
 
 
-def connect_api(transport: Transport) -> tuple[AirflowApi, Server]:
+def connect_api(
+    transport: Transport, *, page_size: int = LARGEST_PAGE
+) -> tuple[AirflowApi, Server]:
     """Ask the server for its version, and take the API that this version has.
 
     Raises:
@@ -235,7 +240,7 @@ def connect_api(transport: Transport) -> tuple[AirflowApi, Server]:
     except NotFound:
         raise UnexpectedAnswer(transport.instance, _why_not_airflow_3(transport)) from None
     server = Server(version=answer.fields().text("version"), now=answer.sent_at)
-    return AirflowApi(transport), server
+    return AirflowApi(transport, page_size=page_size), server
 
 
 def _why_not_airflow_3(transport: Transport) -> str:

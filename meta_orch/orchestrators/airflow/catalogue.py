@@ -20,6 +20,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
+from meta_orch.domain.readings import Catalogue
 from meta_orch.orchestrators.airflow.api import AirflowApi
 from meta_orch.orchestrators.airflow.parse import (
     Place,
@@ -30,7 +31,7 @@ from meta_orch.orchestrators.airflow.parse import (
 )
 from meta_orch.orchestrators.airflow.schedules import contradicts
 from meta_orch.orchestrators.answers import Fields, UnreadableJson
-from meta_orch.orchestrators.base import Catalogue, LoginRefused, NotFound, ServerFailed
+from meta_orch.orchestrators.base import LoginRefused, NotFound, ServerFailed
 from meta_orch.orchestrators.selection import Selection
 
 _log = logging.getLogger(__name__)

@@ -19,11 +19,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.orchestrators.airflow.api import AirflowApi, RunsPage, RunsPlace
 from meta_orch.orchestrators.airflow.parse import Place, read_run, read_task_run
 from meta_orch.orchestrators.answers import Fields, RequestRefused
-from meta_orch.orchestrators.base import Changes, NotFound
+from meta_orch.orchestrators.base import NotFound
 from meta_orch.orchestrators.selection import Selection
 
 _log = logging.getLogger(__name__)
