@@ -5,7 +5,7 @@
 
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.connection import Store
-from meta_orch.store.errors import QueryFailed, StoreBusy, StoreError, StoreTooNew, StoreUnreadable
+from meta_orch.store.errors import QueryFailed, StoreBusy, StoreError, StoreTooNew, StoreUnusable
 from meta_orch.store.reader import Answer, StoreReader
 from meta_orch.store.writer import StoreWriter
 
@@ -18,6 +18,6 @@ __all__ = [
     "StoreError",
     "StoreReader",
     "StoreTooNew",
-    "StoreUnreadable",
+    "StoreUnusable",
     "StoreWriter",
 ]

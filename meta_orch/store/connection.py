@@ -20,13 +20,20 @@ from uuid import uuid4
 
 import duckdb
 
-from meta_orch.store.errors import StoreBusy, StoreUnreadable
+from meta_orch.store.errors import StoreBusy, StoreUnusable
 from meta_orch.store.migrate import migrate, needs_migration
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.writer import StoreWriter
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.25
+_HELD_BY_ANOTHER = "Could not set lock on file"
+_FAULTS_OF_THE_FILE = (
+    duckdb.OperationalError,
+    duckdb.InternalError,
+    duckdb.FatalException,
+)
+"""Such as a full disk or a damaged file; what is wrong with a statement is not among them."""
 
 # Within a process DuckDB shares one database among connections and refuses a second one that is
 # not opened in the same way, so its threads take turns.
@@ -58,7 +65,7 @@ class Store:
         Raises:
             StoreBusy: the file was held for longer than the patience.
             StoreTooNew: a newer meta_orch wrote it.
-            StoreUnreadable: it cannot be opened, or is no store.
+            StoreUnusable: it cannot be opened, read or written, or is no store.
         """
         with self._open(read_only=True) as connection:
             yield StoreReader(connection)
@@ -71,7 +78,7 @@ class Store:
         Raises:
             StoreBusy: the file was held for longer than the patience.
             StoreTooNew: a newer meta_orch wrote it.
-            StoreUnreadable: it cannot be opened, or is no store.
+            StoreUnusable: it cannot be opened, read or written, or is no store.
         """
         with self._open(read_only=False) as connection:
             connection.begin()
@@ -94,6 +101,8 @@ class Store:
                         connection.close()
                         connection = self._connect(read_only=True, deadline=deadline)
                 yield connection
+            except _FAULTS_OF_THE_FILE as error:
+                raise StoreUnusable(f"{self.path} cannot be used: {error}") from error
             finally:
                 connection.close()  # what was begun and not committed is undone
 
@@ -125,8 +134,8 @@ class Store:
             try:
                 return _connect(self.path, read_only=read_only)
             except duckdb.IOException as error:
-                if "lock" not in str(error):
-                    raise StoreUnreadable(f"{self.path} cannot be opened: {error}") from error
+                if _HELD_BY_ANOTHER not in str(error):
+                    raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error
                 if time.monotonic() + pause > deadline:
                     raise StoreBusy(
                         f"{self.path} was held by another process for {self._patience:g} seconds: "
@@ -138,15 +147,21 @@ class Store:
     def _create(self) -> None:
         """Make the file complete under another name first: nobody ever sees half of it, and of two
         processes that do so at once, one wins."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f".{self.path.name}.{uuid4().hex}")
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with _connect(draft, read_only=False) as connection:
                 migrate(connection, self.path)
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)
+        except (OSError, duckdb.IOException) as error:
+            raise StoreUnusable(
+                f"{self.path} cannot be made: {error}; set store.path in meta_orch.yaml to a place "
+                "that can be written to"
+            ) from error
         finally:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -17,9 +17,9 @@ class StoreTooNew(StoreError):
     """A newer meta_orch wrote the store."""
 
 
-class StoreUnreadable(StoreError):
-    """The path cannot be opened, or holds something else than a store."""
+class StoreUnusable(StoreError):
+    """The file cannot be opened, read or written, or is no store."""
 
 
 class QueryFailed(StoreError):
-    """A person's SQL is wrong, or would write."""
+    """SQL that was asked by hand is wrong, or would write."""

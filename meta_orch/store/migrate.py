@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import duckdb
 
-from meta_orch.store.errors import StoreTooNew, StoreUnreadable
+from meta_orch.store.errors import StoreTooNew, StoreUnusable
 from meta_orch.store.sql import migrations
 
 _CREATE = """
@@ -22,7 +22,7 @@ def needs_migration(connection: duckdb.DuckDBPyConnection, path: object) -> bool
 
     Raises:
         StoreTooNew: it is of a newer one.
-        StoreUnreadable: it is a DuckDB file that meta_orch did not make.
+        StoreUnusable: it is a DuckDB file that meta_orch did not make.
     """
     found, applied_by = _version(connection, path)
     newest = migrations()[-1][0]
@@ -57,7 +57,7 @@ def _version(connection: duckdb.DuckDBPyConnection, path: object) -> tuple[int, 
     if not tables:
         return 0, ""
     if "schema_version" not in tables:
-        raise StoreUnreadable(
+        raise StoreUnusable(
             f"{path} is a DuckDB file of something else: set store.path in meta_orch.yaml to a "
             "file of its own"
         )

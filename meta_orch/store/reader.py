@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,34 +118,34 @@ class StoreReader:
     def query(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None
     ) -> pd.DataFrame:
-        """The answer to one statement of SQL on the views (see docs/store.md).
+        """The answer to SQL on the views (see docs/store.md), for programs.
 
         Instants come as `datetime64[us, UTC]`.
 
+        Args:
+            parameters: for `?`, or by name for `$name`.
+
         Raises:
-            duckdb.Error: the statement is wrong, or would write.
+            QueryFailed: the SQL is wrong, or would write.
         """
-        answer = self._connection.execute(sql, parameters)
-        with warnings.catch_warnings():
+        with _failing_clearly(), warnings.catch_warnings():
             # DuckDB 1.5's own call of a pandas method in a way that pandas 3.1 deprecates
             warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
-            return answer.df()
+            return self._connection.execute(sql, parameters).df()
 
     def answer(self, sql: str) -> Answer:
-        """What a person's SQL gives, the last statement's where there are several. Instants are
-        aware UTC.
+        """The answer to SQL on the views, for people: the last statement's where there are several.
+        Instants are aware UTC.
 
         Raises:
             QueryFailed: the SQL is wrong, would write, or is empty.
         """
-        try:
+        with _failing_clearly():
             cursor: duckdb.DuckDBPyConnection | None = self._connection.execute(sql)
             if cursor is None or not cursor.description:
                 raise QueryFailed("there is no query in it")
             columns = tuple(str(column[0]) for column in cursor.description)
             return Answer(columns, tuple(cursor.fetchall()))
-        except duckdb.Error as error:
-            raise QueryFailed(str(error)) from error
 
     def views(self) -> Answer:
         """The views that people query: `view`, `about`, `columns`."""
@@ -161,3 +162,11 @@ class StoreReader:
 
     def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query(name), parameters).fetchall()
+
+
+@contextmanager
+def _failing_clearly() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise QueryFailed(str(error)) from error
