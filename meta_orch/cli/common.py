@@ -21,9 +21,19 @@ config_option = click.option(
 instances_argument = click.argument("instances", nargs=-1, metavar="[INSTANCE]...")
 
 
-def output() -> Console:
-    """For results: standard output. Made anew each time, so that tests and pipes get theirs."""
-    return Console(highlight=False, soft_wrap=False)
+_WITHOUT_LIMIT = 10_000
+
+
+def output(*, wide: bool = False) -> Console:
+    """For results: standard output. Made anew each time, so that tests and pipes get theirs.
+
+    Args:
+        wide: lines may be of any length where no terminal limits them.
+    """
+    console = Console(highlight=False)
+    if wide and not console.is_terminal:
+        console.width = _WITHOUT_LIMIT
+    return console
 
 
 def progress() -> Console:

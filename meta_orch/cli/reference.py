@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
-
 from meta_orch.cli.app import COMMANDS, main
 
 _WIDTH = 96
@@ -13,7 +11,7 @@ _WIDTH = 96
 
 def render() -> str:
     """The page: what each command's `--help` says."""
-    context = click.Context(main, info_name="meta-orch", terminal_width=_WIDTH)
+    context = main.make_context("meta-orch", [], resilient_parsing=True, terminal_width=_WIDTH)
     parts = [
         "# Command line\n",
         "What `meta-orch COMMAND --help` says. This page is written by `make docs`.\n",
@@ -23,7 +21,9 @@ def render() -> str:
         command = main.get_command(context, name)
         if command is None:
             raise LookupError(name)
-        inner = click.Context(command, context, info_name=name, terminal_width=_WIDTH)
+        inner = command.make_context(
+            name, [], parent=context, resilient_parsing=True, terminal_width=_WIDTH
+        )
         parts += [f"## meta-orch {name}\n", _block(command.get_help(inner))]
     return "\n".join(parts)
 

@@ -87,7 +87,7 @@ def _answer(store: Store, text: str, style: str) -> None:
         else:
             answer = reader.answer(text)
     if style == "table":
-        print_table(output(), answer.columns, answer.rows)
+        print_table(output(wide=True), answer.columns, answer.rows)
     else:
         click.echo(FORMATS[style](answer.columns, answer.rows), nl=False)
 

@@ -17,16 +17,23 @@ from rich.table import Table
 Columns = Sequence[str]
 Rows = Sequence[Sequence[Any]]
 
-_WIDE = 10_000
-"""Columns of characters for a table that nobody's terminal limits."""
+_NARROWEST_COLUMN = 10
 
 
 def print_table(console: Console, columns: Columns, rows: Rows) -> None:
-    """A table as wide as the terminal, or as its content where there is no terminal."""
-    table = Table(*map(escape, columns), header_style="bold")
-    for row in rows:
-        table.add_row(*(escape(_for_people(value)) for value in row))
-    console.print(table, width=None if console.is_terminal else _WIDE)
+    """A table, or where the terminal has no room for so many columns, a block for each row."""
+    if console.is_terminal and len(columns) * _NARROWEST_COLUMN > console.width:
+        for number, row in enumerate(rows, start=1):
+            console.rule(f"row {number:,}", style="dim", align="left")
+            block = Table.grid(padding=(0, 2))
+            for column, value in zip(columns, row, strict=True):
+                block.add_row(f"[bold]{escape(column)}[/]", escape(_for_people(value)))
+            console.print(block)
+    else:
+        table = Table(*map(escape, columns), header_style="bold")
+        for row in rows:
+            table.add_row(*(escape(_for_people(value)) for value in row))
+        console.print(table)
     console.print(f"{len(rows):,} row{'s' if len(rows) != 1 else ''}", style="dim")
 
 

@@ -76,7 +76,7 @@ def test_what_the_readme_lets_people_type_is_what_make_runs() -> None:
         line
         for block in _blocks(ROOT / "README.md", "sh")
         for line in block.splitlines()
-        if line.startswith((".venv/bin/", "scripts/", "python3 -m venv"))
+        if line.startswith((".venv/bin/", ".ci/", "python3 -m venv"))
     ]
     for line in typed:
         recipe = re.sub(r"-e '\.\[\w+\]'", "-e '.[$*]'", line)
