@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 from cron_descriptor import (
     FormatException,
@@ -108,6 +109,7 @@ def _describe_rule(schedule: Schedule) -> str:  # noqa: PLR0911  # a phrase for 
             return f"By {kind.value} {rule}".rstrip()
 
 
+@lru_cache(maxsize=10_000)  # half a millisecond each, and many pipelines share a schedule
 def _describe_cron(expression: str) -> str | None:
     expression = _PRESETS.get(expression.lower(), expression)
     if len(expression.split()) != _CRON_FIELDS:
