@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -47,6 +47,7 @@ CHUNK = 50
 """Runs on one page of changes: with their task runs it must be read within a tick."""
 EVENTS_PAGE = 50
 
+_ZERO = timedelta(0)
 _INSTANT = timedelta(microseconds=1)
 
 Reading = Generator[Changes, None, Cursor]
@@ -84,11 +85,13 @@ class ChangesReader:
         """Start a pass: with one page of everything, if it fits on one."""
         rows = self._api.rows(
             "/flow_runs/filter",
-            {"flow_runs": {**_active(), "end_time": {"after_": place.watermark.isoformat()}}},
+            {"flow_runs": {**self._active(), "end_time": {"after_": place.watermark.isoformat()}}},
             limit=CHUNK,
         )
         began_at = self._api.asked_at
-        since_watermark = Window(place.watermark, max(place.watermark, began_at))
+        # A little past now: the server's clock is known to a second or so.
+        until = max(place.watermark, began_at) + OVERLAP
+        since_watermark = Window(place.watermark, until)
         is_whole = len(rows) < CHUNK
         ended = [] if is_whole else [since_watermark]
         settled, place = place.split_unsettled(began_at - SETTLING)
@@ -97,7 +100,7 @@ class ChangesReader:
         if is_first:
             place = replace(place, rescanned_at=began_at)
         elif place.rescanned_at is None or place.rescanned_at <= began_at - RESCAN_EVERY:
-            ended.append(Window(began_at - RESCAN_SPAN, began_at))
+            ended.append(Window(began_at - RESCAN_SPAN, until))
             place = replace(place, rescanned_at=began_at)
         place = replace(
             place,
@@ -119,7 +122,7 @@ class ChangesReader:
         while (offset := _current(place).active_from) is not None:
             rows = self._api.rows(
                 "/flow_runs/filter",
-                {"flow_runs": _active(), "sort": "ID_DESC"},
+                {"flow_runs": self._active(), "sort": "ID_DESC"},
                 limit=CHUNK,
                 offset=offset,
             )
@@ -127,6 +130,14 @@ class ChangesReader:
             changes, place = self._changes(rows, place)
             yield changes
         return place
+
+    def _active(self) -> dict[str, object]:
+        """What has begun and not ended, and what is planned and due."""
+        return {
+            "operator": "or_",
+            "state": {"type": {"any_": list(ACTIVE_TYPES)}},
+            "next_scheduled_start_time": {"before_": self._api.server_now().isoformat()},
+        }
 
     def _read_ended(self, place: Cursor) -> Reading:
         while spans := _current(place).ended:
@@ -138,28 +149,35 @@ class ChangesReader:
 
     def _ended_within(self, span: Window) -> Iterator[tuple[list[Row], Window | None]]:
         """Runs by falling end time, a chunk at a time, each with what is left of the span."""
-        rest: Window | None = span
-        while rest:
+        while True:
             rows = self._api.rows(
                 "/flow_runs/filter",
-                {"flow_runs": {"end_time": _bounds(rest)}, "sort": "END_TIME_DESC"},
+                {"flow_runs": {"end_time": _bounds(span)}, "sort": "END_TIME_DESC"},
             )
             is_last = len(rows) < PAGE
-            after: Window | None = None
+            is_tied = not is_last and self._end_of(rows[0]) == self._end_of(rows[-1])
+            if is_tied:
+                rows = self._ended_at(self._end_of(rows[0]))
+            rest = None
             if not is_last:
-                latest, earliest = self._end_of(rows[0]), self._end_of(rows[-1])
-                if latest == earliest:
-                    # A whole page ended at one instant: nothing but the id tells them apart.
-                    tied = {"end_time": _bounds(Window(latest, latest))}
-                    rows = self._api.all_rows(
-                        "/flow_runs/filter", {"flow_runs": tied, "sort": "ID_DESC"}
-                    )
-                    earliest = latest - _INSTANT
-                after = Window(span.start, earliest) if earliest >= span.start else None
-            for start in range(0, max(len(rows), 1), CHUNK):
+                rest = _until(span, self._end_of(rows[-1]) - (_INSTANT if is_tied else _ZERO))
+            for start in range(0, len(rows), CHUNK):
                 chunk = rows[start : start + CHUNK]
-                yield chunk, after if start + CHUNK >= len(rows) else rest
-            rest = after
+                if start + CHUNK >= len(rows):
+                    yield chunk, rest
+                else:
+                    # Within one instant there is no going on from the middle.
+                    yield chunk, span if is_tied else _until(span, self._end_of(chunk[-1]))
+            if not rows:
+                yield [], None
+            if rest is None:
+                return
+            span = rest
+
+    def _ended_at(self, instant: datetime) -> list[Row]:
+        """More than a page of runs that ended at once: nothing but their ids tells them apart."""
+        tied = {"end_time": _bounds(Window(instant, instant))}
+        return self._api.all_rows("/flow_runs/filter", {"flow_runs": tied, "sort": "ID_DESC"})
 
     def _read_missing(self, place: Cursor) -> Reading:
         missing = sorted(set(self._open) - self._seen)
@@ -290,14 +308,8 @@ class ChangesReader:
             return _instant(row["end_time"])
 
 
-def _active() -> dict[str, object]:
-    """What has begun and not ended, and what is planned and due. Without a known time of the
-    server, this machine's serves: a difference shows a planned run a little early or late."""
-    return {
-        "operator": "or_",
-        "state": {"type": {"any_": list(ACTIVE_TYPES)}},
-        "next_scheduled_start_time": {"before_": datetime.now(UTC).isoformat()},
-    }
+def _until(span: Window, end: datetime) -> Window | None:
+    return Window(span.start, end) if end >= span.start else None
 
 
 def _bounds(span: Window) -> dict[str, str]:

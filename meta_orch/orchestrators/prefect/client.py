@@ -7,6 +7,7 @@ That client takes seconds to import, so it is imported where a connection is mad
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,24 +37,17 @@ class PrefectApi:
 
     def __init__(self, config: InstanceConfig, url: str) -> None:
         from prefect.client.orchestration import SyncPrefectClient
-        from prefect.settings import (
-            PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
-            PREFECT_CLIENT_CUSTOM_HEADERS,
-            temporary_settings,
-        )
 
         from meta_orch.orchestrators.httpx_transport import Transport, timeout
 
         self.instance = config.name
         self._transport = Transport(config)
-        # What the shell's Prefect profile says of headers and CSRF is for another server.
-        with temporary_settings(
-            {PREFECT_CLIENT_CUSTOM_HEADERS: {}, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: True}
-        ):
+        with _own_settings():
             self._client = SyncPrefectClient(
                 url,
                 httpx_settings={
                     "transport": self._transport,
+                    "verify": self._transport.tls,
                     "timeout": timeout(config),
                     "headers": _header_login(config),
                 },
@@ -74,6 +68,10 @@ class PrefectApi:
                 self.instance, "the server's answers have no Date header: look at proxies before it"
             )
         return self._transport.asked_at
+
+    def server_now(self) -> datetime:
+        """The server's clock, UTC; this machine's as long as the server has not answered."""
+        return self._transport.server_now()
 
     @property
     def requests(self) -> int:
@@ -134,6 +132,27 @@ class PrefectApi:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnexpectedAnswer(self.instance, f"{method} {path}: {error}") from error
         return read_json(self.instance, response)
+
+
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Without what the shell's Prefect profile says of headers and CSRF: it is for another
+    server."""
+    from prefect.settings import (
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+        PREFECT_CLIENT_CUSTOM_HEADERS,
+        temporary_settings,
+    )
+
+    ours: dict[Any, Any] = {
+        PREFECT_CLIENT_CUSTOM_HEADERS: {},
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: True,
+    }
+    if all(setting.value() == value for setting, value in ours.items()):
+        yield  # the usual case; changing settings takes a while
+    else:
+        with temporary_settings(ours):
+            yield
 
 
 def _auth_string(config: InstanceConfig) -> str | None:

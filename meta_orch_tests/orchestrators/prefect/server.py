@@ -1,0 +1,287 @@
+"""Prefect's API over rows that were recorded from a live server, which tests may change.
+
+It answers what the adapter asks and refuses everything else, so that a filter which it does not
+know cannot pass as one that matches all. The contract suite also runs against the live server.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from meta_orch.domain.time import parse_instant
+from meta_orch_tests.support.loopback import Reply, Request
+
+RECORDED = Path(__file__).parent / "recorded" / "prefect-3.8.8.json"
+PAGE_LIMIT = 200
+EVENTS_LIMIT = 50
+NOWHERE = UUID("b51a41cf-6a40-4ed7-8d4c-4f1f3a8f7a10")
+
+Row = dict[str, Any]
+Matches = Callable[[Row], bool]
+
+
+class Unsupported(Exception):
+    """The adapter asked for something that this server does not know."""
+
+
+class PrefectInMemory:
+    """`answer` is for a `LoopbackServer`. The rows are by kind and id; `now` is moved by tests, and
+    is the time of what the server itself dates."""
+
+    def __init__(self, recorded: Path | None = RECORDED) -> None:
+        rows: Mapping[str, Any] = json.loads(recorded.read_text()) if recorded else {}
+        self.version: str = rows.get("version", "3.8.8")
+        kinds = (
+            *("flows", "deployments", "flow_runs", "task_runs"),
+            *("work_pools", "concurrency_limits", "events"),
+        )
+        self.rows: dict[str, dict[str, Row]] = {
+            kind: {row["id"]: row for row in rows.get(kind, ())} for kind in kinds
+        }
+        ends = [r["end_time"] for r in self.rows["flow_runs"].values() if r["end_time"]]
+        self.now: datetime = parse_instant(max(ends, default=None)) or datetime.now(UTC)
+        self.now += timedelta(minutes=1)
+
+    # What tests do to it.
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+    def deployment(self, name: str) -> Row:
+        """By `flow/deployment`."""
+        for row in self.rows["deployments"].values():
+            if f"{self.rows['flows'][row['flow_id']]['name']}/{row['name']}" == name:
+                return row
+        raise LookupError(name)
+
+    def add_run(self, deployment: str, number: int = 0, **fields: Any) -> Row:
+        """A run that is like one that completed in everything that is not given."""
+        runs = self.rows["flow_runs"].values()
+        like = next(run for run in runs if run["state_type"] == "COMPLETED")
+        of = self.deployment(deployment)
+        row = {
+            **deepcopy(like),
+            "id": str(uuid5(NOWHERE, f"{deployment} {number} {len(self.rows['flow_runs'])}")),
+            "deployment_id": of["id"],
+            "flow_id": of["flow_id"],
+            "parent_task_run_id": None,
+            "next_scheduled_start_time": None,
+            "expected_start_time": self.now.isoformat(),
+            "state_name": fields.get("state_type", "COMPLETED").capitalize(),
+            **fields,
+        }
+        self.rows["flow_runs"][row["id"]] = row
+        return row
+
+    def set_state(self, run: Row, state_type: str, name: str | None = None) -> None:
+        """As the server does: an edit between two ends keeps the time of the first."""
+        old = run["state_type"]
+        ended = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+        run["state_type"] = state_type
+        run["state_name"] = name or state_type.capitalize()
+        run["next_scheduled_start_time"] = None
+        if state_type == "RUNNING":
+            run["start_time"] = run["start_time"] or self.now.isoformat()
+        if state_type not in ended:
+            run["end_time"] = None
+        elif old not in ended:
+            run["end_time"] = self.now.isoformat()
+        event: Row = {
+            "id": str(uuid5(NOWHERE, f"event {len(self.rows['events'])}")),
+            "event": f"prefect.flow-run.{run['state_name']}",
+            "occurred": self.now.isoformat(),
+            "resource": {
+                "prefect.resource.id": f"prefect.flow-run.{run['id']}",
+                "prefect.state-type": state_type,
+            },
+            "payload": {"initial_state": {"type": old}},
+            "related": [],
+        }
+        self.rows["events"][event["id"]] = event
+
+    # What it answers.
+
+    def answer(self, request: Request) -> Reply:
+        try:
+            return self._answer(request)
+        except Unsupported as error:
+            return Reply({"detail": f"not in this server: {error}"}, status=501)
+
+    def _answer(self, request: Request) -> Reply:
+        path, body = request.path.removeprefix("/api"), request.body or {}
+        match path.strip("/").split("/"):
+            case ["csrf-token"]:
+                return Reply({"detail": "CSRF protection is disabled."}, status=422)
+            case ["events", "filter"]:
+                return self._events(body)
+            case ["deployments", deployment, "create_flow_run"]:
+                return self._create_run(deployment, body)
+            case [*_, "filter"] if body["limit"] > PAGE_LIMIT:
+                return Reply({"detail": "Invalid limit"}, status=422)
+        date = {"Date": self.now.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+        return Reply(self._read(path, body), headers=date)
+
+    def _read(self, path: str, body: Row) -> Any:
+        match path.removeprefix("/v2").strip("/").split("/"):
+            case ["admin", "version"]:
+                return self.version
+            case [kind, "filter"]:
+                return self._filtered(kind, body)
+            case [kind, "count"]:
+                return len(self._filtered(kind, {**body, "limit": None}))
+            case ["deployments", "paginate"]:
+                found = self._filtered("deployments", {"sort": body["sort"], "limit": None})
+                return {"results": found[: body["limit"]], "count": len(found)}
+        raise Unsupported(path)
+
+    def _create_run(self, deployment_id: str, body: Row) -> Reply:
+        deployment = self.rows["deployments"].get(deployment_id)
+        if deployment is None:
+            return Reply({"detail": "Deployment not found"}, status=404)
+        for run in self.rows["flow_runs"].values():
+            if run["idempotency_key"] == body["idempotency_key"]:
+                return Reply(run)
+        flow = self.rows["flows"][deployment["flow_id"]]["name"]
+        run = self.add_run(
+            f"{flow}/{deployment['name']}",
+            parameters=body["parameters"],
+            idempotency_key=body["idempotency_key"],
+            state_type="SCHEDULED",
+            state_name="Scheduled",
+            start_time=None,
+            end_time=None,
+            run_count=0,
+            next_scheduled_start_time=self.now.isoformat(),
+        )
+        return Reply(run, status=201)
+
+    def _filtered(self, kind: str, body: Row) -> list[Row]:
+        if kind not in self.rows:
+            raise Unsupported(kind)
+        tests = [
+            self._related(kind, entity, entity_filter)
+            for entity, entity_filter in body.items()
+            if entity in self.rows
+        ]
+        found = [row for row in self.rows[kind].values() if all(test(row) for test in tests)]
+        found = _sorted(found, body.get("sort", "ID_DESC" if "_runs" in kind else "NAME_ASC"))
+        offset, limit = body.get("offset", 0), body.get("limit", PAGE_LIMIT)
+        return found[offset:] if limit is None else found[offset : offset + limit]
+
+    def _related(self, kind: str, entity: str, entity_filter: Row) -> Matches:
+        """Whether a row of `kind` has a row of `entity` that matches."""
+        matches = _filter(entity_filter)
+        if kind == entity:
+            return matches
+        chosen = {row["id"] for row in self.rows[entity].values() if matches(row)}
+        match kind, entity:
+            case "flows", "flow_runs":
+                runs = self.rows["flow_runs"]
+                flows = {runs[run]["flow_id"] for run in chosen}
+                return lambda row: row["id"] in flows
+            case "flow_runs", "flows":
+                return lambda row: row["flow_id"] in chosen
+            case "task_runs", "flow_runs":
+                return lambda row: row["flow_run_id"] in chosen
+        raise Unsupported(f"{kind} by {entity}")
+
+    def _events(self, body: Row) -> Reply:
+        asked = dict(body["filter"])
+        if body["limit"] > EVENTS_LIMIT:
+            return Reply({"detail": "Input should be less than or equal to 50"}, status=422)
+        names = asked.pop("event").pop("prefix")
+        occurred = asked.pop("occurred", {})
+        resource = asked.pop("resource", {})
+        asked.pop("order", None)
+        if asked or set(resource) - {"labels", "distinct"}:
+            raise Unsupported(f"events by {asked or resource}")
+        found = [
+            event
+            for event in self.rows["events"].values()
+            if event["event"].startswith(tuple(names))
+            and _between(event["occurred"], occurred.get("since"), occurred.get("until"))
+            and all(
+                event["resource"].get(label) in values
+                for label, values in resource.get("labels", {}).items()
+            )
+        ]
+        found.sort(key=lambda event: _instant(event["occurred"]), reverse=True)
+        if resource.get("distinct"):
+            latest: dict[str, Row] = {}
+            for event in found:
+                latest.setdefault(event["resource"]["prefect.resource.id"], event)
+            found = list(latest.values())
+        return Reply(
+            {"events": found[: body["limit"]], "total": len(found), "next_page": None},
+        )
+
+
+def _filter(asked: Row) -> Matches:
+    """A filter of one entity. An empty one matches all."""
+    tests = [_field(name, test) for name, test in asked.items() if name != "operator"]
+    combine = any if asked.get("operator") == "or_" and tests else all
+    return lambda row: combine(test(row) for test in tests)
+
+
+def _field(name: str, test: Row) -> Matches:
+    if name == "state":
+        if set(test) != {"type"}:
+            raise Unsupported(f"state by {test}")
+        return _field("state_type", test["type"])
+    tests: list[Matches] = []
+    for operator, value in test.items():
+        match operator:
+            case "any_":
+                tests.append(lambda row, value=value: row.get(name) in value)
+            case "is_null_":
+                tests.append(lambda row, value=value: (row.get(name) is None) is value)
+            case "after_":
+                tests.append(lambda row, value=value: _between(row.get(name), value, None))
+            case "before_":
+                tests.append(lambda row, value=value: _between(row.get(name), None, value))
+            case _:
+                raise Unsupported(f"{name} by {operator}")
+    return lambda row: all(matches(row) for matches in tests)
+
+
+def _sorted(rows: Iterable[Row], sort: str) -> list[Row]:
+    """Rows without the time that they are sorted by come first where it falls, as in PostgreSQL."""
+    field = {
+        "ID_DESC": "id",
+        "NAME_ASC": "name",
+        "UPDATED_DESC": "updated",
+        "END_TIME_DESC": "end_time",
+        "NEXT_SCHEDULED_START_TIME_ASC": "next_scheduled_start_time",
+    }.get(sort)
+    if field is None:
+        raise Unsupported(sort)
+
+    def order(row: Row) -> tuple[bool, Any]:
+        value = row.get(field)
+        return (
+            value is None,
+            _instant(value) if value and field.endswith("_time") else value or "",
+        )
+
+    return sorted(rows, key=order, reverse=sort.endswith("_DESC"))
+
+
+def _between(text: str | None, since: str | None, until: str | None) -> bool:
+    """Both ends belong to it."""
+    if text is None:
+        return False
+    instant = _instant(text)
+    return not (since and instant < _instant(since)) and not (until and instant > _instant(until))
+
+
+def _instant(text: str) -> datetime:
+    instant = parse_instant(text)
+    if instant is None:
+        raise ValueError("an instant is empty")
+    return instant
