@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.states import RunState, RunTrigger
-from meta_orch.domain.time import Window
+from meta_orch.domain.time import Window, as_utc
 
 _REVISIONS = UUID("6f1d6a6e-5c0e-4f5e-9a53-0b7d2f6a3c11")
 
@@ -81,8 +81,8 @@ class Run:
                     self.key.run_id,
                     str(self.attempt),
                     self.state.value,
-                    self.started_at.isoformat() if self.started_at else "",
-                    self.ended_at.isoformat() if self.ended_at else "",
+                    as_utc(self.started_at).isoformat() if self.started_at else "",
+                    as_utc(self.ended_at).isoformat() if self.ended_at else "",
                 )
             ),
         )

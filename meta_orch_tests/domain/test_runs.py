@@ -1,7 +1,7 @@
 """A run's states, its duration, and the name of each of its outcomes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -81,3 +81,25 @@ def test_a_pipeline_key_survives_being_written_and_read(instance: str, parts: li
 def test_a_text_without_an_instance_or_a_name_is_no_pipeline(text: str) -> None:
     with pytest.raises(ValueError, match="write it as INSTANCE/NAME"):
         PipelineKey.parse(text)
+
+
+def test_an_outcome_is_the_same_in_whatever_zone_its_times_are_given() -> None:
+    nepal = timezone(timedelta(hours=5, minutes=45))
+    assert FINISHED.started_at
+    elsewhere = replace(FINISHED, started_at=FINISHED.started_at.astimezone(nepal))
+    assert elsewhere.revision_id == FINISHED.revision_id
+
+
+def test_a_finished_run_takes_effect_when_it_ends() -> None:
+    assert FINISHED.effective_at == FINISHED.ended_at
+
+
+@pytest.mark.parametrize("known", ["started_at", "queued_at", "scheduled_at"])
+def test_a_run_without_an_end_takes_effect_at_the_last_time_known(known: str) -> None:
+    earlier = dict.fromkeys(["started_at", "queued_at", "scheduled_at"])
+    run = replace(FINISHED, state=RunState.WAITING, **{**earlier, known: NOON})
+    assert run.effective_at == NOON
+
+
+def test_an_end_that_a_cleared_run_still_has_does_not_count() -> None:
+    assert replace(FINISHED, state=RunState.RUNNING).effective_at == FINISHED.started_at

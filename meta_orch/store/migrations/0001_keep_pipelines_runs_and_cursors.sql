@@ -29,7 +29,7 @@ CREATE TABLE pipeline_record (
     name VARCHAR,
     kind VARCHAR,
     upstream VARCHAR[],
-    retries INTEGER,
+    retries BIGINT,
     timeout_seconds DOUBLE,
     pool VARCHAR,
     trigger_rule VARCHAR,
@@ -38,7 +38,7 @@ CREATE TABLE pipeline_record (
   consumes STRUCT(uri VARCHAR, name VARCHAR)[],
   produces STRUCT(uri VARCHAR, name VARCHAR)[],
   triggers STRUCT(instance VARCHAR, name VARCHAR)[],
-  max_active_runs INTEGER,
+  max_active_runs BIGINT,
   first_seen_at TIMESTAMPTZ,
   changed_at TIMESTAMPTZ,
   removed_at TIMESTAMPTZ
@@ -51,7 +51,7 @@ CREATE TABLE run_record (
   run_id VARCHAR,
   state VARCHAR,
   native_state VARCHAR,
-  attempt INTEGER,
+  attempt BIGINT,
   trigger VARCHAR,
   logical_start TIMESTAMPTZ,
   logical_end TIMESTAMPTZ,
@@ -78,11 +78,11 @@ CREATE TABLE task_run_record (
   pipeline VARCHAR,
   run_id VARCHAR,
   task_run_id VARCHAR,
-  attempt INTEGER,
+  attempt BIGINT,
   task VARCHAR,
   state VARCHAR,
   native_state VARCHAR,
-  map_index INTEGER,
+  map_index BIGINT,
   scheduled_at TIMESTAMPTZ,
   queued_at TIMESTAMPTZ,
   started_at TIMESTAMPTZ,
@@ -100,9 +100,9 @@ CREATE TABLE task_run_record (
 CREATE TABLE pool_record (
   instance VARCHAR,
   name VARCHAR,
-  slots INTEGER,
-  running INTEGER,
-  queued INTEGER,
+  slots BIGINT,
+  running BIGINT,
+  queued BIGINT,
   read_at TIMESTAMPTZ
 );
 

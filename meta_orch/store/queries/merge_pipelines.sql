@@ -12,14 +12,14 @@ USING (
       "next_at": "TIMESTAMPTZ", "name": "VARCHAR"
     }],
     "tasks": [{
-      "name": "VARCHAR", "kind": "VARCHAR", "upstream": ["VARCHAR"], "retries": "INTEGER",
+      "name": "VARCHAR", "kind": "VARCHAR", "upstream": ["VARCHAR"], "retries": "BIGINT",
       "timeout_seconds": "DOUBLE", "pool": "VARCHAR", "trigger_rule": "VARCHAR",
       "is_mapped": "BOOLEAN"
     }],
     "consumes": [{"uri": "VARCHAR", "name": "VARCHAR"}],
     "produces": [{"uri": "VARCHAR", "name": "VARCHAR"}],
     "triggers": [{"instance": "VARCHAR", "name": "VARCHAR"}],
-    "max_active_runs": "INTEGER"
+    "max_active_runs": "BIGINT"
   }'))
   FROM (SELECT unnest($documents::VARCHAR[]) AS document)
 ) AS seen

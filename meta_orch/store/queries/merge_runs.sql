@@ -6,7 +6,7 @@ USING (
   FROM (
     SELECT unnest(from_json_strict(document, '{
       "instance": "VARCHAR", "pipeline": "VARCHAR", "run_id": "VARCHAR", "state": "VARCHAR",
-      "native_state": "VARCHAR", "attempt": "INTEGER", "trigger": "VARCHAR",
+      "native_state": "VARCHAR", "attempt": "BIGINT", "trigger": "VARCHAR",
       "logical_start": "TIMESTAMPTZ", "logical_end": "TIMESTAMPTZ", "scheduled_at": "TIMESTAMPTZ",
       "queued_at": "TIMESTAMPTZ", "started_at": "TIMESTAMPTZ", "ended_at": "TIMESTAMPTZ",
       "parameters": "VARCHAR", "parent_run_id": "VARCHAR", "pipeline_version": "VARCHAR",

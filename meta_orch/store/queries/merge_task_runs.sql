@@ -4,8 +4,8 @@ MERGE INTO task_run_record AS kept
 USING (
   SELECT unnest(from_json_strict(document, '{
     "instance": "VARCHAR", "pipeline": "VARCHAR", "run_id": "VARCHAR", "task_run_id": "VARCHAR",
-    "attempt": "INTEGER", "task": "VARCHAR", "state": "VARCHAR", "native_state": "VARCHAR",
-    "map_index": "INTEGER", "scheduled_at": "TIMESTAMPTZ", "queued_at": "TIMESTAMPTZ",
+    "attempt": "BIGINT", "task": "VARCHAR", "state": "VARCHAR", "native_state": "VARCHAR",
+    "map_index": "BIGINT", "scheduled_at": "TIMESTAMPTZ", "queued_at": "TIMESTAMPTZ",
     "started_at": "TIMESTAMPTZ", "ended_at": "TIMESTAMPTZ", "pool": "VARCHAR",
     "worker": "VARCHAR", "upstream_task_run_ids": ["VARCHAR"], "child_run_id": "VARCHAR",
     "message": "VARCHAR", "url": "VARCHAR"

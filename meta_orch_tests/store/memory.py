@@ -1,0 +1,33 @@
+"""An empty store in memory, for the tests that need hundreds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import duckdb
+
+from meta_orch.store import StoreWriter
+from meta_orch.store.migrate import migrate
+
+
+@contextmanager
+def fresh_store() -> Iterator[StoreWriter]:
+    """A store whose content is forgotten when the `with` is left."""
+    connection = _connection()
+    connection.begin()
+    try:
+        yield StoreWriter(connection)
+    finally:
+        connection.rollback()
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        config={"threads": 1}
+    )  # for a few rows, threads cost more than they bring
+    connection.execute("SET TimeZone = 'UTC'")
+    migrate(connection, "memory")
+    return connection
