@@ -131,7 +131,9 @@ class Server(ABC):
             command,
             log=self.logs / f"{name.replace(' ', '-').lower()}.log",
             folder=self.folder,
-            environment=clean_environment(PATH=search, **self._variables(), **self._settings),
+            environment=clean_environment(
+                **{"PATH": search, **self._variables(), **self._settings}
+            ),
         )
 
     @abstractmethod
