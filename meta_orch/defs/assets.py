@@ -82,7 +82,7 @@ def instance_spec(instance: InstanceConfig) -> AssetSpec:
         ),
         group_name=names.group_part(instance.name),
         kinds={names.tag_value(instance.type)},
-        tags=_instance_tags(instance),
+        tags=metadata.instance_tags(instance),
         metadata=metadata.present(
             {
                 metadata.SERVER_URL: metadata.url(instance.url),
@@ -126,19 +126,9 @@ def _tags(pipeline: Pipeline, instance: InstanceConfig) -> dict[str, str]:
     native = (names.as_tag(tag) for tag in pipeline.tags)
     return {
         **dict(tag for tag in native if tag is not None),
-        **_instance_tags(instance),
+        **metadata.instance_tags(instance),
         **({metadata.PAUSED: "true"} if pipeline.is_paused else {}),
     }
-
-
-def _instance_tags(instance: InstanceConfig) -> dict[str, str]:
-    tags = {
-        metadata.INSTANCE: names.tag_value(instance.name),
-        metadata.ORCHESTRATOR: names.tag_value(instance.type),
-    }
-    if instance.environment:
-        tags[metadata.ENVIRONMENT] = names.tag_value(instance.environment)
-    return tags
 
 
 def _metadata(pipeline: Pipeline) -> dict[str, object]:

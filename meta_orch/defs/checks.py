@@ -4,8 +4,6 @@ They are evaluated with each run that is shown, and whenever somebody executes t
 times from what the store holds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final

@@ -121,8 +121,7 @@ def _tags(run: Run, pipeline: Pipeline, instance: InstanceConfig) -> dict[str, s
             metadata.RUN_ID: run.key.run_id,
             metadata.RUN_URL: run.url,
             metadata.TRIGGER: run.trigger.value,
-            # Dagster's own retries would launch the job, and so start the pipeline.
-            "dagster/max_retries": "0",
+            **metadata.NO_RETRIES,  # they would launch the job, and so start the pipeline
         }
     )
 

@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from dagster import MetadataValue
 
+from meta_orch.config import InstanceConfig
+from meta_orch.defs import names
+
 PREFIX: Final = "meta_orch"
 
 # On pipelines.
@@ -39,6 +42,7 @@ PIPELINES: Final = f"{PREFIX}/pipelines"
 RUNNING: Final = f"{PREFIX}/running"
 QUEUED: Final = f"{PREFIX}/queued"
 RUNS_IN_PROGRESS: Final = f"{PREFIX}/runs_in_progress"
+RUNS_SHOWN: Final = f"{PREFIX}/runs_shown"
 LAST_READ: Final = f"{PREFIX}/last_read"
 
 # On runs, their events and checks.
@@ -63,6 +67,9 @@ ENVIRONMENT: Final = f"{PREFIX}/environment"
 ORCHESTRATOR: Final = f"{PREFIX}/orchestrator"
 PAUSED: Final = f"{PREFIX}/paused"
 
+NO_RETRIES: Final = {"dagster/max_retries": "0"}
+"""Keeps Dagster from executing a failed run again by itself."""
+
 _TITLES = {"airflow": "Airflow", "prefect": "Prefect", "dagster": "Dagster"}
 
 
@@ -76,6 +83,17 @@ def present(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value for key, value in metadata.items() if value is not None and value not in ("", {})
     }
+
+
+def instance_tags(instance: InstanceConfig) -> dict[str, str]:
+    """What assets and sensors are filtered by."""
+    tags = {
+        INSTANCE: names.tag_value(instance.name),
+        ORCHESTRATOR: names.tag_value(instance.type),
+    }
+    if instance.environment:
+        tags[ENVIRONMENT] = names.tag_value(instance.environment)
+    return tags
 
 
 def url(address: str | None) -> MetadataValue | None:

@@ -134,21 +134,21 @@ def is_older(run: HistoricalRun, shown: datetime | None) -> bool:
     return shown is not None and run.ended_at < shown - _ROUNDING
 
 
-def delete_unfinished(instance: DagsterInstance, tags: Mapping[str, str]) -> int:
-    """Delete mirrored runs with these tags that a kill left unfinished and that will never be
-    finished, because the external run has come to another outcome since. Left alone, they would
-    count as running. Returns how many there were."""
-    runs = instance.get_runs(
-        RunsFilter(
-            tags={**tags, MIRRORED_TAG: "true"},
-            statuses=[DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED],
-        )
-    )
-    # One that somebody executes again from a mirrored one's page has its tags, and really runs.
-    left = [run for run in runs if UUID(run.run_id).version == _REVISION_UUID_VERSION]
+def cancel_unfinished(instance: DagsterInstance, tags: Mapping[str, str]) -> int:
+    """End mirrored runs with these tags that a kill left unfinished. For when nothing is left to
+    mirror: the external run came to another outcome since, and this one would count as running for
+    ever. Returns how many there were."""
+    wanted = {**tags, MIRRORED_TAG: "true"}.items()
+    begun = RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED])
+    left = [
+        run
+        for run in instance.get_runs(begun)
+        if wanted <= run.tags.items()
+        # One that somebody executes again from a mirrored one's page has its tags, and really runs.
+        and UUID(run.run_id).version == _REVISION_UUID_VERSION
+    ]
     for run in left:
-        instance.event_log_storage.delete_events(run.run_id)
-        instance.run_storage.delete_run(run.run_id)  # last, so that a kill leaves it to be found
+        instance.report_run_canceled(run, "The run came to another outcome before this was shown.")
     return len(left)
 
 

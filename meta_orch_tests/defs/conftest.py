@@ -7,6 +7,7 @@ import pytest
 from dagster import DagsterInstance
 
 from meta_orch.store import Store
+from meta_orch_tests.defs.support import World
 
 
 @pytest.fixture
@@ -28,3 +29,8 @@ def sqlite_instance(tmp_path: Path) -> Iterator[DagsterInstance]:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store.duckdb")
+
+
+@pytest.fixture
+def world(instance: DagsterInstance, tmp_path: Path) -> World:
+    return World(instance, tmp_path)

@@ -29,7 +29,7 @@ from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.checks import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.history import HistoricalRun, as_historical_run
-from meta_orch.defs.mirror import delete_unfinished, ends_shown, is_older, latest_verdicts, mirror
+from meta_orch.defs.mirror import cancel_unfinished, ends_shown, is_older, latest_verdicts, mirror
 from meta_orch.domain.marks import MIRRORED_TAG
 from meta_orch.domain.runs import Run
 from meta_orch.domain.states import RunState
@@ -297,20 +297,27 @@ def test_a_kill_between_any_two_calls_is_mended_on_sqlite_files(
     assert len(evaluations(sqlite_instance, LAST_RUN_SUCCEEDED)) == 3
 
 
-def test_what_a_kill_left_of_an_outcome_that_is_no_more_is_deleted(
+def test_what_a_kill_left_of_an_outcome_that_is_no_more_is_ended(
     instance: DagsterInstance,
 ) -> None:
     shown, lost = history_of(make_run("shown")), history_of(make_run("lost"))
     mirror(instance, shown, None)
-    with pytest.raises(Killed), killed_at_write(6):
+    with suppress(Killed), killed_at_write(6):
         mirror(instance, lost, None)
     again = DagsterRun("job", tags={**lost.tags}, status=DagsterRunStatus.STARTED)
     instance.add_run(again)  # executed again by a person, from a mirrored run's page
 
-    assert delete_unfinished(instance, {metadata.INSTANCE: INSTANCE}) == 1
+    assert cancel_unfinished(instance, {metadata.INSTANCE: "another"}) == 0
+    assert cancel_unfinished(instance, {metadata.INSTANCE: INSTANCE}) == 1
 
-    assert {run.run_id for run in instance.get_runs()} == {shown.run_id, again.run_id}
-    assert delete_unfinished(instance, {metadata.INSTANCE: "another"}) == 0
+    assert {run.run_id: run.status.value for run in instance.get_runs()} == {
+        shown.run_id: "SUCCESS",
+        lost.run_id: "CANCELED",
+        again.run_id: "STARTED",
+    }
+    # Should it come back after all, it is shown.
+    assert mirror(instance, lost, None)
+    assert len(evaluations(instance, LAST_RUN_SUCCEEDED)) == 2
 
 
 def test_an_asset_tells_when_the_run_ended_that_it_shows(instance: DagsterInstance) -> None:

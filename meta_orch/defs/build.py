@@ -1,0 +1,89 @@
+"""All definitions, from the configuration and the store. Nothing here asks an orchestrator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from dagster import Definitions
+
+from meta_orch.config import MetaOrchConfig
+from meta_orch.defs import names
+from meta_orch.defs.assets import instance_spec, pipeline_specs
+from meta_orch.defs.backlog import Backlog, build_backlog_job
+from meta_orch.defs.checks import build_checks
+from meta_orch.defs.collector import Collector
+from meta_orch.defs.connection import Connect, connect_from, is_own_dagster
+from meta_orch.defs.jobs import build_jobs
+from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
+from meta_orch.defs.sensors import build_sensor
+from meta_orch.store import Store
+
+WEBSERVER_VARIABLE: Final = "DAGSTER_WEBSERVER_URL"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build_definitions(
+    config: MetaOrchConfig,
+    *,
+    connect: Connect = connect_from,
+    clock: Callable[[], datetime] = now,
+) -> Definitions:
+    """The assets, checks, jobs and sensors that show what the store holds.
+
+    Takes time in proportion to the number of pipelines, and loads with every orchestrator down.
+    With an empty store there are the instances and their sensors, which fill it.
+
+    Args:
+        connect: gives an orchestrator's adapter, when a sensor or a job needs it.
+        clock: gives the time as aware UTC.
+
+    Raises:
+        StoreError: the store cannot be read. The text names the file and says what to change.
+    """
+    store = Store(config.store.path)
+    instances = {instance.name: instance for instance in config.instances}
+    shown = {name for name, instance in instances.items() if not is_own_dagster(instance)}
+    with store.read() as reader:
+        pipelines = [p for p in reader.pipelines() if p.key.instance in shown]
+    by_instance = {name: [p for p in pipelines if p.key.instance == name] for name in instances}
+    reloader = Reloader(
+        config.dagster.webserver_url or os.environ.get(WEBSERVER_VARIABLE) or DEFAULT_WEBSERVER,
+        loaded={name: catalogue_digest(found) for name, found in by_instance.items()},
+        clock=clock,
+    )
+    backlog_jobs = {name: names.backlog_job_name(name) for name in instances}
+    jobs = names.job_names((p.key for p in pipelines), reserved=set(backlog_jobs.values()))
+    collectors = []
+    for name, instance in instances.items():
+        backlog = Backlog(instance, store, config.dagster.history_per_pipeline, jobs, clock)
+        collectors.append(
+            Collector(
+                instance=instance,
+                store=store,
+                backlog=backlog,
+                reloader=reloader,
+                connect=connect,
+                clock=clock,
+                pipelines=len(by_instance[name]),
+                declared_edges=config.edges,
+            )
+        )
+    backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
+    return Definitions(
+        assets=[
+            *(instance_spec(instance) for instance in config.instances),
+            *pipeline_specs(pipelines, instances, config.edges, jobs),
+        ],
+        asset_checks=build_checks([p.key for p in pipelines], instances, store, clock),
+        jobs=[*build_jobs(pipelines, instances, jobs, connect), *backlog_definitions],
+        sensors=[
+            build_sensor(collector, backlog_job)
+            for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)
+        ],
+    )

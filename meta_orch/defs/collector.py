@@ -1,0 +1,237 @@
+"""What one tick of an instance's sensor does: read what changed into the store, then show what is
+new in Dagster.
+
+Each part ends within its share of the time that Dagster gives a tick, and the next tick goes on
+where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from dagster import (
+    AssetObservation,
+    DagsterError,
+    DagsterInstance,
+    DagsterRunStatus,
+    RunRecord,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SkipReason,
+)
+
+from meta_orch.config import EdgeConfig, InstanceConfig
+from meta_orch.defs import metadata, names
+from meta_orch.defs.backlog import Backlog
+from meta_orch.defs.connection import Connect, is_own_dagster
+from meta_orch.defs.freshness import publish_freshness
+from meta_orch.defs.mirror import Location
+from meta_orch.defs.reload import Reloader
+from meta_orch.domain.errors import MetaOrchError
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
+from meta_orch.domain.runs import Run
+from meta_orch.domain.states import RunState
+from meta_orch.store import CollectorStatus, Store, StoreError
+from meta_orch.sync import Collection, collect
+
+READING: Final = timedelta(seconds=20)
+"""Of a tick, for reading. What was asked by then may take as long again to be answered."""
+TICK: Final = timedelta(seconds=45)
+"""Of the minute that Dagster gives a tick. What was begun by then may take a second or two."""
+AT_ONCE: Final = 25
+"""Runs that a tick mirrors itself. More are a job's, which takes ten seconds to come up."""
+AFTER_A_FAILED_JOB: Final = timedelta(minutes=10)
+"""How long ticks do what they can themselves, before the job is launched again."""
+_LISTED_RUNS = 50
+_HAVE_BEGUN = frozenset({RunState.RUNNING, RunState.WAITING, RunState.RETRYING, RunState.CANCELING})
+
+
+class CollectorFailed(DagsterError):
+    """A tick could not do its work. The text says why; a trace would add nothing.
+
+    It is a `DagsterError` so that Dagster shows this text first, and not one of its own.
+    """
+
+
+@dataclass(frozen=True)
+class Collector:
+    """What the sensor of one instance works with.
+
+    Args:
+        pipelines: how many pipelines of the instance the location has loaded.
+        declared_edges: those in `meta_orch.yaml`.
+        clock: gives the time as aware UTC.
+    """
+
+    instance: InstanceConfig
+    store: Store
+    backlog: Backlog
+    reloader: Reloader
+    connect: Connect
+    clock: Callable[[], datetime]
+    pipelines: int
+    declared_edges: Sequence[EdgeConfig] = ()
+
+    def tick(self, context: SensorEvaluationContext) -> RunRequest | SkipReason:
+        """Read, store, and show what is new.
+
+        Raises:
+            CollectorFailed: the orchestrator or the store did not give what was asked. What the
+                store holds already is shown all the same.
+        """
+        try:
+            with self.reloader.tick():
+                return self._tick(context, Location.of_sensor(context), self.clock() + TICK)
+        except MetaOrchError as error:
+            raise CollectorFailed(str(error)) from None
+
+    def _tick(
+        self, context: SensorEvaluationContext, location: Location | None, deadline: datetime
+    ) -> RunRequest | SkipReason:
+        failure: MetaOrchError | None = None
+        words = []
+        try:
+            words.append(_words(self._read(context.instance)))
+        except StoreError:
+            raise
+        except MetaOrchError as error:
+            failure = error
+        request, mirrored = self._mirror(context.instance, location, deadline)
+        words.append(mirrored)
+        with self.store.read() as reader:
+            status = reader.collectors().get(self.instance.name)
+            in_progress = reader.runs_in_progress(self.instance.name)
+        if failure is None:
+            self._observe(context, in_progress, status)
+            words.append(f"{len(in_progress)} in progress; {self.pipelines} pipelines")
+        self._publish_freshness(context.instance, status, deadline)
+        words.append(self._reload(location, status))
+        summary = "; ".join(filter(None, words))
+        context.log.info(summary)
+        if failure is not None:
+            raise failure
+        return request or SkipReason(summary)
+
+    def _read(self, dagster: DagsterInstance) -> Collection:
+        with self.connect(self.instance, dagster) as orchestrator:
+            return collect(
+                orchestrator,
+                self.store,
+                clock=self.clock,
+                deadline=self.clock() + READING,
+                lookback=self.instance.lookback,
+                declared_edges=self.declared_edges,
+            )
+
+    def _mirror(
+        self, dagster: DagsterInstance, location: Location | None, deadline: datetime
+    ) -> tuple[RunRequest | None, str]:
+        """Mirror what a tick can, or have the job launched."""
+        if is_own_dagster(self.instance):
+            return None, ""  # Dagster shows its own runs
+        last = self._last_job_run(dagster)
+        if last is not None and not last.dagster_run.is_finished:
+            return None, f"run {last.dagster_run.run_id[:8]} mirrors a backlog"
+        batch = self.backlog.read(AT_ONCE)
+        if not batch.is_complete and not self._failed_lately(last):
+            # The key makes two ticks after one and the same run ask for one and the same next run.
+            after = last.dagster_run.run_id if last else "nothing"
+            return RunRequest(run_key=f"after {after}"), "more to mirror than fits in a tick"
+        progress = self.backlog.work_off(batch, dagster, location, deadline=deadline)
+        if progress.is_busy:
+            return None, "another process mirrors"
+        more = "" if progress.is_complete else ", more to come"
+        return None, f"{progress.shown} mirrored{more}"
+
+    def _last_job_run(self, dagster: DagsterInstance) -> RunRecord | None:
+        job = RunsFilter(job_name=names.backlog_job_name(self.instance.name))
+        return next(iter(dagster.get_run_records(job, limit=1)), None)
+
+    def _failed_lately(self, record: RunRecord | None) -> bool:
+        if record is None or record.dagster_run.status is not DagsterRunStatus.FAILURE:
+            return False
+        ended_at = datetime.fromtimestamp(record.end_time or 0, UTC)
+        return self.clock() - ended_at < AFTER_A_FAILED_JOB
+
+    def _observe(
+        self,
+        context: SensorEvaluationContext,
+        in_progress: Sequence[Run],
+        status: CollectorStatus | None,
+    ) -> None:
+        """Put on the instance's asset what runs now, where that is not what it says already."""
+        what = repr([(run.key, run.native_state) for run in in_progress])
+        digest = sha256(what.encode()).hexdigest()
+        if digest != context.cursor:
+            context.instance.report_runless_asset_event(self._observation(in_progress, status))
+            context.update_cursor(digest)
+
+    def _publish_freshness(
+        self, dagster: DagsterInstance, status: CollectorStatus | None, deadline: datetime
+    ) -> None:
+        publish_freshness(
+            dagster,
+            self.instance,
+            status,
+            self._shown_pipelines,
+            clock=self.clock,
+            deadline=deadline,
+        )
+
+    def _stored_pipelines(self) -> Sequence[Pipeline]:
+        with self.store.read() as reader:
+            return reader.pipelines(self.instance.name)
+
+    def _shown_pipelines(self) -> list[PipelineKey]:
+        if is_own_dagster(self.instance):
+            return []
+        return [pipeline.key for pipeline in self._stored_pipelines()]
+
+    def _observation(
+        self, in_progress: Sequence[Run], status: CollectorStatus | None
+    ) -> AssetObservation:
+        begun = sum(run.state in _HAVE_BEGUN for run in in_progress)
+        return AssetObservation(
+            names.instance_key(self.instance.name),
+            metadata=metadata.present(
+                {
+                    metadata.RUNNING: begun,
+                    metadata.QUEUED: len(in_progress) - begun,
+                    metadata.RUNS_IN_PROGRESS: metadata.table(
+                        ("pipeline", "run", "state", "since (UTC)"),
+                        (
+                            (
+                                run.key.pipeline.name,
+                                metadata.link(run.key.run_id, run.url),
+                                run.native_state,
+                                f"{run.effective_at:%Y-%m-%d %H:%M:%S}" if run.effective_at else "",
+                            )
+                            for run in in_progress
+                        ),
+                        most=_LISTED_RUNS,
+                    ),
+                    metadata.PIPELINES: self.pipelines,
+                    metadata.SERVER_VERSION: status.server_version if status else None,
+                    metadata.LAST_READ: metadata.timestamp(status.succeeded_at if status else None),
+                }
+            ),
+        )
+
+    def _reload(self, location: Location | None, status: CollectorStatus | None) -> str:
+        """Have the location loaded again where the store has another catalogue than it shows."""
+        if is_own_dagster(self.instance) or location is None or status is None:
+            return ""
+        name = self.instance.name
+        if not self.reloader.compare(name, status.catalogue_read_at, self._stored_pipelines):
+            return ""
+        return f"the catalogue changed: {self.reloader.ask(location.name)}"
+
+
+def _words(collection: Collection) -> str:
+    behind = "caught up" if collection.caught_up else "not caught up yet"
+    return f"{collection.runs} runs read, {behind}"
