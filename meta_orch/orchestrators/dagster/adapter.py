@@ -13,7 +13,7 @@ from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.orchestrators.base import ActingRefused, Orchestrator, Server
-from meta_orch.orchestrators.dagster.changes import ChangesReader, Cursor
+from meta_orch.orchestrators.dagster.changes import PAGE_SIZE, ChangesReader, Cursor
 from meta_orch.orchestrators.dagster.graphql import GraphQLSource
 from meta_orch.orchestrators.dagster.instance import InstanceSource
 from meta_orch.orchestrators.dagster.rows import TYPE, Source, to_run
@@ -31,6 +31,7 @@ class DagsterOrchestrator(Orchestrator):
 
     Args:
         instance: the instance to read where there is no URL; else `DagsterInstance.get()`.
+        page_size: runs on one page of changes.
 
     Raises:
         OrchestratorError: the configuration has a login that Dagster has not.
@@ -38,10 +39,17 @@ class DagsterOrchestrator(Orchestrator):
 
     type = TYPE
 
-    def __init__(self, config: InstanceConfig, *, instance: DagsterInstance | None = None) -> None:
+    def __init__(
+        self,
+        config: InstanceConfig,
+        *,
+        instance: DagsterInstance | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
         self.instance = config.name
         self._config = config
         self._selection = Selection.of(config)
+        self._page_size = page_size
         self._source: Source = (
             GraphQLSource(config, config.url)
             if config.url is not None
@@ -71,7 +79,9 @@ class DagsterOrchestrator(Orchestrator):
         self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
     ) -> Iterator[Changes]:
         """See `changes`. With nothing new and nothing open, a pass costs one request."""
-        reader = ChangesReader(self.instance, self._source, self._selection, open_runs)
+        reader = ChangesReader(
+            self.instance, self._source, self._selection, open_runs, page_size=self._page_size
+        )
         yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
 
     def check_may_start_runs(self) -> None:

@@ -23,7 +23,7 @@ from meta_orch.orchestrators.selection import Selection
 
 OVERLAP = timedelta(minutes=1)
 """How much is read twice: clocks that differ, rows that were committed late."""
-PAGE = 50
+PAGE_SIZE = 50
 """Runs on one page, with their steps."""
 
 _VERSION = 1
@@ -69,10 +69,13 @@ class ChangesReader:
         source: Source,
         selection: Selection,
         open_runs: Collection[RunKey],
+        *,
+        page_size: int = PAGE_SIZE,
     ) -> None:
         self._instance = instance
         self._source = source
         self._selection = selection
+        self._page_size = page_size
         self._open = {run.run_id: run for run in open_runs if run.pipeline.name in selection}
         self._seen: set[str] = set()
 
@@ -80,7 +83,7 @@ class ChangesReader:
         place = cursor or Cursor(watermark=since, horizon=since)
         while True:
             rows = self._source.read_runs(
-                updated_after=place.watermark, before=place.before, limit=PAGE
+                updated_after=place.watermark, before=place.before, limit=self._page_size
             )
             if not rows and place.before and not self._source.read_runs_by_id([place.before]):
                 # The run to go on from was deleted: nothing after it is found any more.
@@ -88,7 +91,7 @@ class ChangesReader:
                 continue
             if place.began_at is None:
                 place = replace(place, began_at=self._source.now())
-            if len(rows) < PAGE:
+            if len(rows) < self._page_size:
                 break
             place = replace(place, before=rows[-1].run_id)
             yield self._changes(rows, place)
@@ -96,9 +99,9 @@ class ChangesReader:
         finished = Cursor(watermark=max(place.watermark, began_at - OVERLAP))
         last = self._changes(rows, place)
         missing = sorted(set(self._open) - self._seen)
-        for start in range(0, len(missing), PAGE):
+        for start in range(0, len(missing), self._page_size):
             yield last
-            last = self._missing(missing[start : start + PAGE], place)
+            last = self._missing(missing[start : start + self._page_size], place)
         yield replace(last, cursor=finished.write())
 
     def _missing(self, run_ids: list[str], place: Cursor) -> Changes:

@@ -277,4 +277,4 @@ def _location(run: DagsterRun) -> str | None:
 
 def _aware(instant: datetime) -> datetime:
     """Some storages give UTC without saying so."""
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)

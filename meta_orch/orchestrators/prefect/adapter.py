@@ -19,7 +19,7 @@ from meta_orch.orchestrators.base import (
     Server,
 )
 from meta_orch.orchestrators.prefect.catalogue import CatalogueReader, read_fingerprint
-from meta_orch.orchestrators.prefect.changes import ChangesReader
+from meta_orch.orchestrators.prefect.changes import PAGE_SIZE, ChangesReader
 from meta_orch.orchestrators.prefect.client import PrefectApi
 from meta_orch.orchestrators.prefect.cursor import Cursor
 from meta_orch.orchestrators.prefect.links import Links, api_url
@@ -38,13 +38,16 @@ class PrefectOrchestrator(Orchestrator):
     `config.url` is its API (`http://prefect:4200/api`, or a Cloud workspace's) or, self-hosted, the
     server's own address. Logins: `none`, `api_key` or `bearer`, `basic`, `header`.
 
+    Args:
+        page_size: runs on one page of changes, at most 200.
+
     Raises:
         OrchestratorError: the configuration has no URL, or a login that Prefect has not.
     """
 
     type = "prefect"
 
-    def __init__(self, config: InstanceConfig) -> None:
+    def __init__(self, config: InstanceConfig, *, page_size: int = PAGE_SIZE) -> None:
         self.instance = config.name
         if config.url is None:
             raise OrchestratorError(
@@ -60,6 +63,7 @@ class PrefectOrchestrator(Orchestrator):
         self._url = api_url(config.url)
         self._links = Links.of_api(self._url)
         self._selection = Selection.of(config)
+        self._page_size = page_size
         self._connection: PrefectApi | None = None
 
     @property
@@ -106,7 +110,9 @@ class PrefectOrchestrator(Orchestrator):
         self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
     ) -> Iterator[Changes]:
         """See `changes`. With nothing new and nothing active, a pass costs two requests."""
-        reader = ChangesReader(self._api, self._links, self._selection, open_runs)
+        reader = ChangesReader(
+            self._api, self._links, self._selection, open_runs, page_size=self._page_size
+        )
         yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
 
     def read_pools(self) -> tuple[Pool, ...]:

@@ -37,7 +37,7 @@ TYPE = "prefect"
 
 MAX_PAGES = 10
 """Of runs looked through for one purpose, and of asset events."""
-TASKS_ARRIVE = timedelta(seconds=30)
+TASKS_ARRIVE = timedelta(seconds=15)
 """How long after its end a run is taken to have all its task runs on the server."""
 EVENTS_PAGE = 50
 RUNS_AT_ONCE = 20

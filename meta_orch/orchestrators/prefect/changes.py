@@ -43,7 +43,7 @@ OVERLAP = timedelta(minutes=1)
 SETTLING = timedelta(minutes=5)
 RESCAN_EVERY = timedelta(days=1)
 RESCAN_SPAN = timedelta(days=2)
-CHUNK = 50
+PAGE_SIZE = 50
 """Runs on one page of changes: with their task runs it must be read within a tick."""
 EVENTS_PAGE = 50
 
@@ -58,11 +58,18 @@ class ChangesReader:
     """One pass over the runs of an instance."""
 
     def __init__(
-        self, api: PrefectApi, links: Links, selection: Selection, open_runs: Collection[RunKey]
+        self,
+        api: PrefectApi,
+        links: Links,
+        selection: Selection,
+        open_runs: Collection[RunKey],
+        *,
+        page_size: int = PAGE_SIZE,
     ) -> None:
         self._api = api
         self._links = links
         self._selection = selection
+        self._page_size = page_size
         self._open = {run.run_id: run for run in open_runs if run.pipeline.name in selection}
         self._names = Names(api, self._open.values())
         self._seen: set[str] = set()
@@ -86,13 +93,13 @@ class ChangesReader:
         rows = self._api.rows(
             "/flow_runs/filter",
             {"flow_runs": {**self._active(), "end_time": {"after_": place.watermark.isoformat()}}},
-            limit=CHUNK,
+            limit=self._page_size,
         )
         began_at = self._api.asked_at
         # A little past now: the server's clock is known to a second or so.
         until = max(place.watermark, began_at) + OVERLAP
         since_watermark = Window(place.watermark, until)
-        is_whole = len(rows) < CHUNK
+        is_whole = len(rows) < self._page_size
         ended = [] if is_whole else [since_watermark]
         settled, place = place.split_unsettled(began_at - SETTLING)
         if settled:
@@ -123,10 +130,13 @@ class ChangesReader:
             rows = self._api.rows(
                 "/flow_runs/filter",
                 {"flow_runs": self._active(), "sort": "ID_DESC"},
-                limit=CHUNK,
+                limit=self._page_size,
                 offset=offset,
             )
-            place = _advance(place, active_from=offset + CHUNK if len(rows) == CHUNK else None)
+            place = _advance(
+                place,
+                active_from=offset + self._page_size if len(rows) == self._page_size else None,
+            )
             changes, place = self._changes(rows, place)
             yield changes
         return place
@@ -148,7 +158,7 @@ class ChangesReader:
         return place
 
     def _ended_within(self, span: Window) -> Iterator[tuple[list[Row], Window | None]]:
-        """Runs by falling end time, a chunk at a time, each with what is left of the span."""
+        """Runs by falling end time, a few at a time, each with what is left of the span."""
         while True:
             rows = self._api.rows(
                 "/flow_runs/filter",
@@ -161,13 +171,13 @@ class ChangesReader:
             rest = None
             if not is_last:
                 rest = _until(span, self._end_of(rows[-1]) - (_INSTANT if is_tied else _ZERO))
-            for start in range(0, len(rows), CHUNK):
-                chunk = rows[start : start + CHUNK]
-                if start + CHUNK >= len(rows):
-                    yield chunk, rest
+            for start in range(0, len(rows), self._page_size):
+                part = rows[start : start + self._page_size]
+                if start + self._page_size >= len(rows):
+                    yield part, rest
                 else:
                     # Within one instant there is no going on from the middle.
-                    yield chunk, span if is_tied else _until(span, self._end_of(chunk[-1]))
+                    yield part, span if is_tied else _until(span, self._end_of(part[-1]))
             if not rows:
                 yield [], None
             if rest is None:
@@ -181,8 +191,8 @@ class ChangesReader:
 
     def _read_missing(self, place: Cursor) -> Reading:
         missing = sorted(set(self._open) - self._seen)
-        for start in range(0, len(missing), CHUNK):
-            ids = missing[start : start + CHUNK]
+        for start in range(0, len(missing), self._page_size):
+            ids = missing[start : start + self._page_size]
             rows = list(self._api.rows_by_id("/flow_runs/filter", "flow_runs", ids))
             gone = set(ids) - {row.get("id") for row in rows}
             changes, place = self._changes(rows, place)

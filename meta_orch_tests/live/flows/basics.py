@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from prefect import flow, serve, task
-from prefect.schedules import RRule
+from prefect.schedules import Cron, RRule
 
 
 @task(retries=1, retry_delay_seconds=0)
@@ -40,14 +40,14 @@ def parent() -> int:
 
 
 @task(retries=1, retry_delay_seconds=1)
-def break_down() -> None:
-    raise ValueError("broken on purpose")
+def break_down(number: int) -> int:
+    raise ValueError(f"broken on purpose, at {number}")
 
 
 @flow
 def fails() -> None:
-    """Fails at its task, after a retry."""
-    break_down()
+    """A task succeeds, one fails after a retry, and one never runs because of it."""
+    double.submit(break_down.submit(add.submit(1, 2))).result()
 
 
 @flow
@@ -61,7 +61,9 @@ if __name__ == "__main__":
         mapped.to_deployment("manual"),
         parent.to_deployment("manual"),
         fails.to_deployment("manual"),
-        scheduled.to_deployment("by-cron", cron="30 5 * * 1-5"),
+        scheduled.to_deployment(
+            "by-cron", schedule=Cron("30 5 * * 1-5", timezone="Europe/Berlin")
+        ),
         scheduled.to_deployment("by-interval", interval=timedelta(days=1)),
         scheduled.to_deployment(
             "by-rrule",

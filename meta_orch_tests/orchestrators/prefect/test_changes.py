@@ -15,7 +15,7 @@ from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.time import parse_instant
 from meta_orch.orchestrators.prefect import PrefectOrchestrator
-from meta_orch.orchestrators.prefect.changes import CHUNK, OVERLAP, SETTLING
+from meta_orch.orchestrators.prefect.changes import OVERLAP, PAGE_SIZE, SETTLING
 from meta_orch_tests.orchestrators.prefect.conftest import adapter_for
 from meta_orch_tests.orchestrators.prefect.server import PrefectInMemory, Row
 from meta_orch_tests.support.loopback import LoopbackServer
@@ -357,8 +357,8 @@ def test_a_backlog_is_read_whole_page_by_page(
             run["end_time"] = rows.now.isoformat()
     pages = stored.read(prefect)
     assert {run["id"] for run in runs} <= set(stored.runs)
-    assert len(pages) > 450 / CHUNK
-    assert max(len(page.runs) for page in pages) <= CHUNK
+    assert len(pages) > 450 / PAGE_SIZE
+    assert max(len(page.runs) for page in pages) <= PAGE_SIZE
 
 
 def test_a_backlog_of_active_runs_is_read_whole(
