@@ -135,15 +135,8 @@ class AirflowServer(Server):
         empty = self.environment / "empty-airflow.db"
         if not empty.exists():
             airflow = self.environment / "bin" / "airflow"
-            migration = self._process("Airflow db migrate", [airflow, "db", "migrate"])
-            with migration:
-                wait_until(
-                    lambda: migration.exit_status is not None,
-                    what="Airflow to make its database",
-                    timeout=START_SECONDS,
-                )
-            if migration.exit_status:
-                migration.check()
+            what = "Airflow to make its database"
+            self._run("Airflow db migrate", [airflow, "db", "migrate"], what=what)
             partial = empty.with_suffix(f".{os.getpid()}")
             shutil.copyfile(database, partial)
             partial.replace(empty)

@@ -20,6 +20,7 @@ from meta_orch.demo.processes import (
     clean_environment,
     free_port,
     stop_all,
+    wait_until,
 )
 
 START_SECONDS = 180
@@ -118,6 +119,19 @@ class Server(ABC):
         self._processes = processes
         for process in processes:
             process.start()
+
+    def _run(self, name: str, command: Sequence[str | Path], *, what: str) -> None:
+        """Run a command to its end; `what` it is for completes "waited N seconds for ...".
+
+        Raises:
+            ProcessDied: its exit status is not 0.
+            NotReady: it did not end in time.
+        """
+        process = self._process(name, command)
+        with process:
+            wait_until(lambda: process.exit_status is not None, what=what, timeout=START_SECONDS)
+        if process.exit_status:
+            process.check()
 
     @abstractmethod
     def _login_headers(self) -> Mapping[str, str]: ...

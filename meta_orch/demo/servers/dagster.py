@@ -59,6 +59,9 @@ class DagsterServer(Server):
         workspace_file = self.folder / "workspace.yaml"
         workspace_file.write_text(self._workspace())
         scripts = Path(sysconfig.get_path("scripts"))
+        # Or several processes would make the tables at once, of which all but one fail.
+        what = "Dagster to make its databases"
+        self._run("Dagster instance", [scripts / "dagster", "instance", "info"], what=what)
         code_server = [scripts / "dagster", "code-server", "start", "--host", LOOPBACK]
         workspace = ["--workspace", workspace_file]
         address = ["--host", LOOPBACK, "--port", str(self.port)]
