@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -54,3 +56,6 @@ def main() -> None:
     The configuration is meta_orch.yaml in the working directory, or the file that --config or
     $META_ORCH_CONFIG names.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a mark that a terminal lacks is no error
+            stream.reconfigure(errors="replace")

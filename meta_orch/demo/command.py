@@ -31,7 +31,7 @@ _EXTRA = {"filelock", "platformdirs", "psutil", "uv"}
     help="For data and logs; a later start goes on with it.  [default: one that is removed]",
 )
 def demo(until_ready: bool, port: int | None, folder: Path | None) -> None:
-    """Show everything at work: real Airflow, Prefect and Dagster servers, with sample pipelines.
+    """Start real Airflow, Prefect and Dagster servers with sample pipelines.
 
     Airflow and Prefect are installed first, into the user's cache folder ($META_ORCH_CACHE moves
     it). All servers listen on this machine only. Ctrl-C stops them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -61,3 +62,17 @@ def test_an_interrupt_ends_without_a_traceback(run: Run, monkeypatch: pytest.Mon
     result = run("check")
     assert result.exit_code == 1
     assert result.stderr.strip() == "Aborted!"
+
+
+def test_a_terminal_without_the_marks_gets_the_words(run: Run) -> None:
+    run("init", "--no-this-dagster", "--airflow", "nowhere=http://127.0.0.1:1")
+    result = subprocess.run(
+        [sys.executable, "-m", "meta_orch.cli", "check"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "? log in" in result.stdout
+    assert result.stderr == ""
