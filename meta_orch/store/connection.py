@@ -1,14 +1,14 @@
 """The store's file: opened for each short transaction and closed again.
 
 DuckDB lets one process write, or several read, and shuts the others out. So a connection is short,
-and whoever finds the file held tries again.
+and who finds the file held tries again. Those who wait do so in a line, or the unlucky would wait
+for ever: behind a gate, and only who is through it tries.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
 import threading
 import time
 from collections import defaultdict
@@ -21,12 +21,13 @@ from uuid import uuid4
 import duckdb
 
 from meta_orch.store.errors import StoreBusy, StoreUnusable
+from meta_orch.store.gate import gate
 from meta_orch.store.migrate import migrate, needs_migration
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.writer import StoreWriter
 
 _FIRST_PAUSE = 0.002
-_LONGEST_PAUSE = 0.25
+_LONGEST_PAUSE = 0.05
 _HELD_BY_ANOTHER = "Could not set lock on file"
 _FAULTS_OF_THE_FILE = (
     duckdb.OperationalError,
@@ -117,10 +118,7 @@ class Store:
         with _turns_guard:
             turn = _turns[self.path]
         if not turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise StoreBusy(
-                f"{self.path} was held by another thread of this process for "
-                f"{self._patience:g} seconds"
-            )
+            raise self._busy("another thread of this process")
         held.add(self.path)
         try:
             yield
@@ -129,20 +127,24 @@ class Store:
             turn.release()
 
     def _connect(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return _connect(self.path, read_only=read_only)
-            except duckdb.IOException as error:
-                if _HELD_BY_ANOTHER not in str(error):
-                    raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error
-                if time.monotonic() + pause > deadline:
-                    raise StoreBusy(
-                        f"{self.path} was held by another process for {self._patience:g} seconds: "
-                        f"end that process, or try again ({error})"
-                    ) from error
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        with gate(self.path.parent, deadline) as is_first:
+            pause = _FIRST_PAUSE
+            while is_first:
+                try:
+                    return _connect(self.path, read_only=read_only)
+                except duckdb.IOException as error:
+                    if _HELD_BY_ANOTHER not in str(error):
+                        raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error
+                    if time.monotonic() + pause > deadline:
+                        raise self._busy("another process", f": {error}") from error
+                time.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
+        raise self._busy("other processes, one after another,")
+
+    def _busy(self, holder: str, details: str = "") -> StoreBusy:
+        return StoreBusy(
+            f"{self.path} was held by {holder} for {self._patience:g} seconds{details}"
+        )
 
     def _create(self) -> None:
         """Make the file complete under another name first: nobody ever sees half of it, and of two

@@ -25,7 +25,7 @@ def needs_migration(connection: duckdb.DuckDBPyConnection, path: object) -> bool
         StoreUnusable: it is a DuckDB file that meta_orch did not make.
     """
     found, applied_by = _version(connection, path)
-    newest = migrations()[-1][0]
+    newest = migrations()[-1].number
     if found > newest:
         raise StoreTooNew(
             f"{path} was written by meta_orch {applied_by} (schema {found}), and this is meta_orch "
@@ -39,15 +39,15 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: object) -> None:
     """Apply what is missing, each migration in a transaction of its own."""
     connection.execute(_CREATE)
     found, _ = _version(connection, path)
-    for number, name, script in migrations():
-        if number > found:
-            connection.execute("BEGIN")
-            connection.execute(script)
+    for migration in migrations():
+        if migration.number > found:
+            connection.begin()
+            connection.execute(migration.script)
             connection.execute(
                 "INSERT INTO schema_version VALUES (?, ?, ?, ?)",
-                [number, name, datetime.now(UTC), _own_version()],
+                [migration.number, migration.name, datetime.now(UTC), _own_version()],
             )
-            connection.execute("COMMIT")
+            connection.commit()
 
 
 def _version(connection: duckdb.DuckDBPyConnection, path: object) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -12,13 +13,24 @@ def query(name: str) -> str:
     return (files("meta_orch.store") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema, from `migrations/<name>.sql`."""
+
+    number: int
+    name: str
+    script: str
+
+
 @cache
-def migrations() -> tuple[tuple[int, str, str], ...]:
-    """Number, name and script of each migration, in order."""
+def migrations() -> tuple[Migration, ...]:
+    """Every migration, in order."""
     folder = files("meta_orch.store") / "migrations"
     scripts = {
         entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()
         if entry.name.endswith(".sql")
     }
-    return tuple((int(name.split("_")[0]), name, scripts[name]) for name in sorted(scripts))
+    return tuple(
+        Migration(int(name.split("_")[0]), name, scripts[name]) for name in sorted(scripts)
+    )
