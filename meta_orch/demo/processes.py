@@ -43,7 +43,7 @@ class Process:
         log: Path,
         folder: Path,
         environment: Mapping[str, str],
-        grace: float = 10.0,
+        grace: float = 5.0,
     ) -> None:
         """
         Args:
@@ -163,6 +163,7 @@ def wait_until(
     timeout: float,
     processes: Iterable[Process] = (),
     why_not: Callable[[], str] = str,
+    every: float = _POLL_SECONDS,
 ) -> None:
     """Ask `is_so` again and again until it says yes.
 
@@ -171,6 +172,7 @@ def wait_until(
         timeout: in seconds.
         processes: those it takes to come about.
         why_not: is asked for the reason when the time is over.
+        every: seconds from one question to the next.
 
     Raises:
         NotReady: the time is over.
@@ -184,18 +186,22 @@ def wait_until(
         if time.monotonic() >= deadline:
             reason = why_not() or "".join(f"\n--- {p.log}:\n{p.tail()}" for p in needed)
             raise NotReady(f"waited {timeout:.0f} seconds for {what}: {reason}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every)
 
 
 @contextmanager
 def signals_as_exceptions() -> Iterator[None]:
     """SIGTERM and SIGHUP raise `KeyboardInterrupt` in the main thread, as Ctrl-C does, so that
-    every context manager is left in order."""
+    every context manager is left in order. SIGINT does so too where a shell began this program in
+    the background, and so had it ignored; SIGHUP stays ignored, as nohup asks."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

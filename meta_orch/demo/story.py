@@ -22,11 +22,11 @@ AIRFLOW, PREFECT, DAGSTER = "airflow", "prefect", "dagster"
 """The instances' names in `meta_orch.yaml`."""
 
 DECLARED_EDGES = (
-    ("revenue_by_region", f"{PREFECT}/publish-dashboard/live"),
-    ("revenue_by_region", f"{PREFECT}/export-feed/manual"),
-    ("customer_value", f"{PREFECT}/score-customers/hourly"),
-    ("customer_value", f"{PREFECT}/send-invoices/nightly"),
-    (f"{PREFECT}/score-customers/hourly", f"{PREFECT}/sync-crm/weekdays"),
+    ("revenue_by_region", f"{PREFECT}/publish-dashboard/live-dashboard"),
+    ("revenue_by_region", f"{PREFECT}/export-feed/partner-feed"),
+    ("customer_value", f"{PREFECT}/score-customers/hourly-scores"),
+    ("customer_value", f"{PREFECT}/send-invoices/nightly-invoices"),
+    (f"{PREFECT}/score-customers/hourly-scores", f"{PREFECT}/sync-crm/weekday-sync"),
 )
 """For `meta_orch.yaml`: Prefect does not know what a flow reads."""
 
@@ -39,10 +39,15 @@ _OTHER_EDGES = (
 _FIRST_DAGS = ("ingest_customers", "exchange_rates", "ingest_orders")
 _BYSTANDING_DAGS = ("settle_refunds", "restate_day", "index_catalogue")
 _WAREHOUSE = ("staged_orders", "customers", "orders", "revenue_by_region", "customer_value")
-_FIRST_FLOWS = ("publish-dashboard/live", "score-customers/hourly")
-_LATER_FLOWS = ("sync-crm/weekdays", "send-invoices/nightly", "export-feed/manual")
-DEPLOYMENTS = (*_FIRST_FLOWS, *_LATER_FLOWS, "prune-exports/weekly")
+_FIRST_FLOWS = ("publish-dashboard/live-dashboard", "score-customers/hourly-scores")
+_LATER_FLOWS = (
+    "sync-crm/weekday-sync",
+    "send-invoices/nightly-invoices",
+    "export-feed/partner-feed",
+)
+DEPLOYMENTS = (*_FIRST_FLOWS, *_LATER_FLOWS, "prune-exports/weekly-pruning")
 _STEP_SECONDS = 300
+_POLL_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +124,5 @@ class Story:
             timeout=_STEP_SECONDS,
             processes=[process for server in servers for process in server.processes],
             why_not=lambda: "missing: " + ", ".join(last),
+            every=_POLL_SECONDS,
         )

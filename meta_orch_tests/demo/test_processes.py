@@ -106,12 +106,15 @@ def test_stubborn_children_and_orphans_in_other_sessions_end_too(
     assert not process.is_running
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_everything_ends_when_a_signal_ends_the_program_that_started_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:
+    # A script's shell starts a background program with SIGINT ignored.
+    in_background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path), FAMILY], stderr=subprocess.PIPE
+        [*in_background, sys.executable, "-c", OWNER, str(tmp_path), FAMILY],
+        stderr=subprocess.PIPE,
     )
     with owner:
         family = _family(tmp_path)

@@ -13,19 +13,25 @@ from sync_crm import sync_crm
 
 if __name__ == "__main__":
     serve(
-        publish_dashboard.to_deployment("live", interval=timedelta(minutes=3), tags=["serving"]),
-        score_customers.to_deployment("hourly", cron="10 * * * *", tags=["serving"]),
+        publish_dashboard.to_deployment(
+            "live-dashboard", interval=timedelta(minutes=3), tags=["serving"]
+        ),
+        score_customers.to_deployment("hourly-scores", cron="10 * * * *", tags=["serving"]),
         sync_crm.to_deployment(
-            "weekdays",
+            "weekday-sync",
             schedule=RRule(
                 "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=7;BYMINUTE=45;BYSECOND=0",
                 timezone="Europe/Berlin",
             ),
             tags=["crm"],
         ),
-        send_invoices.to_deployment("nightly", cron="15 2 * * *", tags=["finance"]),
-        export_feed.to_deployment("manual", parameters={"region": "north"}, tags=["partners"]),
-        prune_exports.to_deployment("weekly", cron="0 3 * * 0", paused=True, tags=["partners"]),
+        send_invoices.to_deployment("nightly-invoices", cron="15 2 * * *", tags=["finance"]),
+        export_feed.to_deployment(
+            "partner-feed", parameters={"region": "north"}, tags=["partners"]
+        ),
+        prune_exports.to_deployment(
+            "weekly-pruning", cron="0 3 * * 0", paused=True, tags=["partners"]
+        ),
         limit=2,
         pause_on_shutdown=False,
     )

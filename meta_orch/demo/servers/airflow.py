@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from base64 import urlsafe_b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -94,21 +94,24 @@ class AirflowServer(Server):
         self._token = None
         self._prepare_database()
         airflow = self.environment / "bin" / "airflow"
+        triggerer = [airflow, "triggerer", "--skip-serve-logs"]
         self._begin(
-            *(
-                self._process(f"Airflow {component}", [airflow, component, *arguments])
-                for component, *arguments in (
-                    ("api-server",),
-                    ("scheduler", "--skip-serve-logs"),
-                    ("dag-processor",),
-                    ("triggerer", "--skip-serve-logs"),
-                )
-            )
+            self._process("Airflow api-server", [airflow, "api-server"]),
+            self._process("Airflow dag-processor", [airflow, "dag-processor"]),
+            self._process("Airflow triggerer", triggerer),
         )
 
     def wait_until_ready(self) -> None:
+        self._wait(lambda: self._read_health() is not None)
+        # Last, as the tasks that it starts fail at once where the API does not answer them.
+        airflow = self.environment / "bin" / "airflow"
+        scheduler = [airflow, "scheduler", "--skip-serve-logs"]
+        self._begin(self._process("Airflow scheduler", scheduler))
+        self._wait(self._is_healthy)
+
+    def _wait(self, is_so: Callable[[], bool]) -> None:
         wait_until(
-            self._is_healthy,
+            is_so,
             what=f"Airflow to answer at {self.url}",
             timeout=START_SECONDS,
             processes=self._processes,
@@ -116,15 +119,19 @@ class AirflowServer(Server):
 
     def _is_healthy(self) -> bool:
         """Whether every component has reported since this start, not only before it."""
-        try:
-            health = request_json("GET", f"{self.url}/api/v2/monitor/health", None, {})
-        except OSError:
-            return False
+        health = self._read_health() or {}
         beats = [
-            health[component].get(f"latest_{component}_heartbeat")
+            health.get(component, {}).get(f"latest_{component}_heartbeat")
             for component in ("scheduler", "triggerer", "dag_processor")
         ]
         return all(beat and datetime.fromisoformat(beat) > self.started_at for beat in beats)
+
+    def _read_health(self) -> Any:
+        """None where there is no answer yet."""
+        try:
+            return request_json("GET", f"{self.url}/api/v2/monitor/health", None, {})
+        except OSError:
+            return None
 
     def _prepare_database(self) -> None:
         """Make the tables, once per environment: later servers start from a copy of the empty
@@ -188,7 +195,7 @@ class AirflowServer(Server):
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.username}:admin",
             "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self.folder / "bundles"),
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",

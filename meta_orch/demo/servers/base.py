@@ -82,6 +82,7 @@ class Server(ABC):
         """
         check_port(self.port)
         self.started_at = datetime.now(UTC)
+        self._processes = ()
         self._launch()
 
     @abstractmethod
@@ -113,10 +114,11 @@ class Server(ABC):
 
     @abstractmethod
     def _launch(self) -> None:
-        """Give its processes to `_begin`."""
+        """Give the processes that start first to `_begin`."""
 
     def _begin(self, *processes: Process) -> None:
-        self._processes = processes
+        """Start processes, beside those that run already."""
+        self._processes += processes
         for process in processes:
             process.start()
 

@@ -96,9 +96,7 @@ class PrefectServer(Server):
         )
         if self._flows is not None:
             python = self.environment / "bin" / "python"
-            serving = self._process("Prefect flows", [python, self._flows])
-            self._processes = (*self._processes, serving)
-            serving.start()
+            self._begin(self._process("Prefect flows", [python, self._flows]))
 
     def _is_healthy(self) -> bool:
         try:
