@@ -1,0 +1,1 @@
+"""What benchmarks run in processes of its own: fresh interpreters, code locations, DAG files."""

@@ -1,0 +1,49 @@
+"""How large a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+Say = Callable[[str], None]
+"""Is told, in a few words, what is being done now."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes and repetitions of one run of the benchmarks."""
+
+    folder: Path
+    """For everything that is made on the way; there already, and removed afterwards."""
+    catalogues: tuple[int, ...] = (100, 1_000, 10_000)
+    """Numbers of pipelines in stores."""
+    server_pipelines: tuple[int, ...] = (10, 300)
+    """Numbers of pipelines in real servers, rising."""
+    loads: int = 5
+    """Of the definitions, each in a fresh interpreter."""
+    reloads: int = 3
+    """Of a code location."""
+    queries: int = 5
+    ticks: int = 10
+    """Quiet ones, per instance and size."""
+    ends: int = 10
+    """Runs whose way into Dagster is timed, per orchestrator."""
+    spell: float = 60
+    """Seconds of rest whose CPU seconds are counted."""
+
+    @classmethod
+    def quick(cls, folder: Path) -> Settings:
+        """Small enough to tell in a few minutes whether the benchmarks work. The figures say little
+        then."""
+        return cls(
+            folder,
+            catalogues=(50,),
+            server_pipelines=(3, 6),
+            loads=1,
+            reloads=1,
+            queries=2,
+            ticks=2,
+            ends=1,
+            spell=5,
+        )
