@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ssl
 import time
+from base64 import b64encode
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -14,10 +16,20 @@ from typing import Any
 
 import httpx
 
-from meta_orch.config.models import InstanceConfig
+from meta_orch.config.models import (
+    ApiKeyLogin,
+    BasicLogin,
+    BearerLogin,
+    HeaderLogin,
+    InstanceConfig,
+    MissingSecret,
+)
 from meta_orch.orchestrators.answers import error_for_status, parse_json, unreachable
-from meta_orch.orchestrators.base import OrchestratorError, UnexpectedAnswer
+from meta_orch.orchestrators.base import LoginRefused, OrchestratorError, UnexpectedAnswer
 
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_PAUSES = (0.2, 0.6)
+"""Seconds before the second and the third try."""
 _FINAL = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
@@ -31,18 +43,29 @@ _CSRF_REFUSAL = b"Invalid CSRF token"
 
 
 class Transport(httpx.HTTPTransport):
-    """Sends a request once and reads the whole answer.
+    """Sends a request, and again in a moment where the server says that it is busy (429, 503), and
+    reads the whole answer.
 
     It raises the port's errors and none of httpx's: a client on top that retries those would sleep
     for minutes inside a sensor's tick, and the next tick tries again anyway.
 
-    `asked_at` is the server's own clock when the last request was sent.
+    Each request carries the instance's login and follows no redirect, so the login reaches no other
+    server. `asked_at` is the server's own clock when the last request was sent.
 
     Args:
+        without: names of headers that a client on top adds of its own accord.
         explained_failures: let a 500 through whose body is JSON (GraphQL says there what failed).
     """
 
-    def __init__(self, config: InstanceConfig, *, explained_failures: bool = False) -> None:
+    def __init__(
+        self,
+        config: InstanceConfig,
+        *,
+        without: Collection[str] = (),
+        explained_failures: bool = False,
+    ) -> None:
+        self._login = _login_headers(config)
+        self._without = frozenset(without)
         self.tls = _tls_context(config)
         super().__init__(verify=self.tls)
         self.asked_at: datetime | None = None
@@ -53,6 +76,20 @@ class Transport(httpx.HTTPTransport):
         self._explained_failures = explained_failures
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for name in self._without:
+            request.headers.pop(name, None)
+        request.headers.update(self._login)
+        for pause in _PAUSES:
+            response = self._send(request)
+            if response.status_code not in _BUSY:
+                break
+            time.sleep(pause)
+        else:
+            response = self._send(request)
+        self._raise_refusals(request, response)
+        return response
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
         self.requests += 1
         began = time.monotonic()
         try:
@@ -68,7 +105,6 @@ class Transport(httpx.HTTPTransport):
                 self._config.name, str(server), error, self._config.timeouts
             ) from error
         self._note_clock(response, timedelta(seconds=time.monotonic() - began))
-        self._raise_refusals(request, response)
         return response
 
     def server_now(self) -> datetime:
@@ -110,6 +146,22 @@ def timeout(config: InstanceConfig) -> httpx.Timeout:
     """The instance's timeouts as httpx wants them."""
     connect = config.timeouts.connect.total_seconds()
     return httpx.Timeout(config.timeouts.read.total_seconds(), connect=connect, pool=connect)
+
+
+def _login_headers(config: InstanceConfig) -> dict[str, str]:
+    try:
+        match config.login:
+            case ApiKeyLogin(api_key=secret) | BearerLogin(token=secret):
+                return {"Authorization": f"Bearer {secret.read()}"}
+            case BasicLogin(username=username, password=secret):
+                pair = b64encode(f"{username}:{secret.read()}".encode()).decode()
+                return {"Authorization": f"Basic {pair}"}
+            case HeaderLogin(name=name, value=secret):
+                return {name: secret.read()}
+            case _:
+                return {}
+    except MissingSecret as error:
+        raise LoginRefused(config.name, str(error)) from error
 
 
 def _tls_context(config: InstanceConfig) -> ssl.SSLContext:

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 from meta_orch.config.models import (
     BasicLogin,
     BearerLogin,
-    EnvironmentReference,
     HeaderLogin,
     InstanceConfig,
-    MissingSecret,
     NoLogin,
 )
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -199,9 +197,6 @@ class GraphQLSource:
             self._client = httpx.Client(
                 transport=self._transport,
                 timeout=timeout(self._config),
-                headers=_headers(self._config),
-                auth=_basic_login(self._config),
-                follow_redirects=True,
             )
         return self._client
 
@@ -215,31 +210,6 @@ class GraphQLSource:
             raise UnexpectedAnswer(
                 self._name, f"{what} is not what this API gives: {error}"
             ) from error
-
-
-def _headers(config: InstanceConfig) -> dict[str, str]:
-    match config.login:
-        case HeaderLogin(name=name, value=secret):
-            return {name: _read(config, secret)}
-        case BearerLogin(token=secret):
-            return {"Authorization": f"Bearer {_read(config, secret)}"}
-        case _:
-            return {}
-
-
-def _basic_login(config: InstanceConfig) -> tuple[str, str] | None:
-    match config.login:
-        case BasicLogin(username=username, password=password):
-            return username, _read(config, password)
-        case _:
-            return None
-
-
-def _read(config: InstanceConfig, secret: EnvironmentReference) -> str:
-    try:
-        return secret.read()
-    except MissingSecret as error:
-        raise LoginRefused(config.name, str(error)) from error
 
 
 def _shown(message: object) -> str:

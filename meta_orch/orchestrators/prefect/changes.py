@@ -40,6 +40,8 @@ from meta_orch.orchestrators.selection import Selection
 
 OVERLAP = timedelta(minutes=1)
 """How much is read twice: servers whose clocks differ, rows that were committed late."""
+DUE_WITHIN = timedelta(seconds=10)
+"""A planned run is a run from then on: longer than clocks are read wrong by."""
 SETTLING = timedelta(minutes=5)
 RESCAN_EVERY = timedelta(days=1)
 RESCAN_SPAN = timedelta(days=2)
@@ -146,7 +148,9 @@ class ChangesReader:
         return {
             "operator": "or_",
             "state": {"type": {"any_": list(ACTIVE_TYPES)}},
-            "next_scheduled_start_time": {"before_": self._api.server_now().isoformat()},
+            "next_scheduled_start_time": {
+                "before_": (self._api.server_now() + DUE_WITHIN).isoformat()
+            },
         }
 
     def _read_ended(self, place: Cursor) -> Reading:

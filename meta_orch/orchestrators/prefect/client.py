@@ -1,4 +1,4 @@
-"""Prefect's REST API as JSON. Prefect's own client carries the requests: it brings the login, the
+"""Prefect's REST API as JSON. Prefect's own client carries the requests: it brings the
 API version header and the CSRF token; its models, which change with the server, stay unused.
 
 That client takes seconds to import, so it is imported where a connection is made.
@@ -7,21 +7,12 @@ That client takes seconds to import, so it is imported where a connection is mad
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from meta_orch.config.models import (
-    ApiKeyLogin,
-    BasicLogin,
-    BearerLogin,
-    EnvironmentReference,
-    HeaderLogin,
-    InstanceConfig,
-    MissingSecret,
-)
+from meta_orch.config.models import InstanceConfig
 from meta_orch.orchestrators.answers import error_for_status
-from meta_orch.orchestrators.base import LoginRefused, UnexpectedAnswer
+from meta_orch.orchestrators.base import UnexpectedAnswer
 from meta_orch.orchestrators.prefect.parse import Row
 
 if TYPE_CHECKING:
@@ -37,23 +28,21 @@ class PrefectApi:
 
     def __init__(self, config: InstanceConfig, url: str) -> None:
         from prefect.client.orchestration import SyncPrefectClient
+        from prefect.settings import PREFECT_CLIENT_CUSTOM_HEADERS
 
         from meta_orch.orchestrators.httpx_transport import Transport, timeout
 
         self.instance = config.name
-        self._transport = Transport(config)
-        with _own_settings():
-            self._client = SyncPrefectClient(
-                url,
-                httpx_settings={
-                    "transport": self._transport,
-                    "verify": self._transport.tls,
-                    "timeout": timeout(config),
-                    "headers": _header_login(config),
-                },
-                auth_string=_auth_string(config),
-                api_key=_api_key(config),
-            )
+        # What the shell's Prefect profile adds to requests is for another server.
+        self._transport = Transport(config, without=PREFECT_CLIENT_CUSTOM_HEADERS.value())
+        self._client = SyncPrefectClient(
+            url,
+            httpx_settings={
+                "transport": self._transport,
+                "verify": self._transport.tls,
+                "timeout": timeout(config),
+            },
+        )
         self._client.__enter__()
 
     @property
@@ -132,58 +121,6 @@ class PrefectApi:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnexpectedAnswer(self.instance, f"{method} {path}: {error}") from error
         return read_json(self.instance, response)
-
-
-@contextmanager
-def _own_settings() -> Iterator[None]:
-    """Without what the shell's Prefect profile says of headers and CSRF: it is for another
-    server."""
-    from prefect.settings import (
-        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
-        PREFECT_CLIENT_CUSTOM_HEADERS,
-        temporary_settings,
-    )
-
-    ours: dict[Any, Any] = {
-        PREFECT_CLIENT_CUSTOM_HEADERS: {},
-        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: True,
-    }
-    if all(setting.value() == value for setting, value in ours.items()):
-        yield  # the usual case; changing settings takes a while
-    else:
-        with temporary_settings(ours):
-            yield
-
-
-def _auth_string(config: InstanceConfig) -> str | None:
-    match config.login:
-        case BasicLogin(username=username, password=password):
-            return f"{username}:{_read(config, password)}"
-        case _:
-            return None
-
-
-def _api_key(config: InstanceConfig) -> str | None:
-    match config.login:
-        case ApiKeyLogin(api_key=secret) | BearerLogin(token=secret):
-            return _read(config, secret)
-        case _:
-            return None
-
-
-def _header_login(config: InstanceConfig) -> dict[str, str]:
-    match config.login:
-        case HeaderLogin(name=name, value=secret):
-            return {name: _read(config, secret)}
-        case _:
-            return {}
-
-
-def _read(config: InstanceConfig, secret: EnvironmentReference) -> str:
-    try:
-        return secret.read()
-    except MissingSecret as error:
-        raise LoginRefused(config.name, str(error)) from error
 
 
 def _reason(response: httpx.Response) -> bytes:

@@ -19,7 +19,7 @@ def double(number: int) -> int:
 @flow
 def sums(left: int = 1, api_key: str = "hidden-by-its-name") -> int:
     """Two tasks, one after the other, and a parameter that is a secret by its name."""
-    return double(add(left, 2))
+    return double(add.submit(left, 2))
 
 
 @flow
@@ -61,9 +61,7 @@ if __name__ == "__main__":
         mapped.to_deployment("manual"),
         parent.to_deployment("manual"),
         fails.to_deployment("manual"),
-        scheduled.to_deployment(
-            "by-cron", schedule=Cron("30 5 * * 1-5", timezone="Europe/Berlin")
-        ),
+        scheduled.to_deployment("by-cron", schedule=Cron("30 5 * * 1-5", timezone="Europe/Berlin")),
         scheduled.to_deployment("by-interval", interval=timedelta(days=1)),
         scheduled.to_deployment(
             "by-rrule",
