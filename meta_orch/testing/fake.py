@@ -308,6 +308,7 @@ class FakeOrchestrator(Orchestrator):
                 trigger=RunTrigger.MANUAL,
                 parameters=mask_secrets(parameters),
                 pipeline_version=pipeline.version,
+                url=f"http://{self.instance}/runs/{key.run_id}",
                 **times,
             ),
             [
@@ -317,6 +318,7 @@ class FakeOrchestrator(Orchestrator):
                     task_run_id=task.name,
                     state=RunState.RUNNING,
                     native_state="running",
+                    url=f"http://{self.instance}/runs/{key.run_id}/{task.name}",
                     **times,
                 )
                 for task in self._pipelines[pipeline.key].tasks

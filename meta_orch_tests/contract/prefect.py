@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -27,6 +29,12 @@ from meta_orch_tests.support.loopback import LoopbackServer
 INSTANCE = "prefect_contract"
 
 _ONLY_FROM_RUNS = "Prefect knows it only once a run showed it"
+
+
+_TASK_RUNS = {"sums/manual": 2, "fails/manual": 3, "mapped/manual": 3}
+"""How many a run of each leaves."""
+_LAST_STATES = {"Completed", "Failed", "NotReady"}
+_TRIES = 10
 
 
 class PrefectSubject(Subject):
@@ -111,6 +119,16 @@ class PrefectSubject(Subject):
         self._request("DELETE", f"/flow_runs/{run.run_id}")
         self._undo.pop(run.run_id, None)
 
+    def wait_for_task_runs(self, run: RunKey) -> None:
+        def came() -> bool:
+            body = {"task_runs": {"flow_run_id": {"any_": [run.run_id]}}}
+            rows, _ = self._request("POST", "/task_runs/filter", body)
+            states = [row["state_name"] for row in rows]
+            wanted = _TASK_RUNS.get(run.pipeline.name, 0)
+            return len([name for name in states if name in _LAST_STATES]) >= wanted
+
+        self.wait_until(came, f"the task runs of {run.run_id}")
+
     def rerun(self, run: RunKey) -> None:
         self._set_state(run.run_id, "SCHEDULED", name="AwaitingRetry")
 
@@ -189,8 +207,16 @@ class PrefectSubject(Subject):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null"), answer.headers
+        for _ in range(_TRIES):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                    return json.loads(answer.read() or b"null"), answer.headers
+            except urllib.error.HTTPError as error:
+                with error:
+                    if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                        raise
+            self.pause_between_polls()  # SQLite is locked when this machine is busy
+        pytest.fail(f"{path} stays unavailable")
 
 
 _READY: set[str] = set()

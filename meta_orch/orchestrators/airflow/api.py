@@ -6,6 +6,7 @@ what is made of it, is in `catalogue.py` and `changes.py`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,13 +19,18 @@ from meta_orch.orchestrators.airflow.paging import (
 )
 from meta_orch.orchestrators.airflow.transport import Answer, Query, Transport
 from meta_orch.orchestrators.answers import Fields
-from meta_orch.orchestrators.base import NotFound, Server, UnexpectedAnswer
+from meta_orch.orchestrators.base import NotFound, Server, ServerFailed, UnexpectedAnswer
+
+_log = logging.getLogger(__name__)
 
 LARGEST_PAGE = 100
 """Airflow gives no more on one page of most lists, whatever it is asked."""
 _TASK_INSTANCES_PAGE = 500
-"""Their list by POST has no such limit. Airflow writes each such request into its audit log, so few
-large pages are kinder than many small ones."""
+"""Their list by POST has no such limit."""
+_RUNS_ONE_BY_ONE = 8
+"""The task instances of so few runs are read run by run, those of more in one list by POST. Airflow
+writes an entry into its audit log for each such list, which is no more than its own writing where
+much runs; it also makes the request fail on SQLite while something else is being written."""
 OPEN_STATES = ("queued", "running")
 _RUNS = "/api/v2/dags/~/dagRuns"
 
@@ -137,8 +143,29 @@ class AirflowApi:
         )
         return next(iter(answer.rows("dag_runs", "a DAG run")), None)
 
-    def task_instances(self, runs: Collection[tuple[str, str]]) -> Iterator[Fields]:
+    def task_instances(self, runs: Collection[tuple[str, str]]) -> list[Fields]:
         """Of some runs, each named by its DAG and id; it may give those of other runs as well."""
+        if len(runs) > _RUNS_ONE_BY_ONE:
+            try:
+                return list(self._task_instances_by_post(runs))
+            except ServerFailed as error:
+                _log.info("%s; the runs are read one by one", error)
+        return [row for run in runs for row in self._task_instances_of(*run)]
+
+    def _task_instances_of(self, dag_id: str, run_id: str) -> Iterator[Fields]:
+        try:
+            yield from self._offset_pages(
+                "/dags/{dag_id}/dagRuns/{run_id}/taskInstances",
+                "task_instances",
+                "a task instance",
+                order_by="id",
+                dag_id=dag_id,
+                run_id=run_id,
+            )
+        except NotFound:
+            return  # deleted since it was listed
+
+    def _task_instances_by_post(self, runs: Collection[tuple[str, str]]) -> Iterator[Fields]:
         dag_ids = sorted({dag_id for dag_id, _ in runs})
         run_ids = sorted({run_id for _, run_id in runs})
 
@@ -210,12 +237,13 @@ class AirflowApi:
             answers[0].sent_at,
         )
 
-    def _offset_pages(self, path: str, name: str, what: str, *, order_by: str) -> Iterator[Fields]:
+    def _offset_pages(
+        self, path: str, field: str, what: str, *, order_by: str, **names: str
+    ) -> Iterator[Fields]:
         def fetch(offset: int) -> tuple[Sequence[Fields], int]:
-            answer = self._get(
-                path, [("order_by", order_by), ("limit", self._page_size), ("offset", offset)]
-            )
-            return answer.rows(name, what), self._total(answer)
+            query = [("order_by", order_by), ("limit", self._page_size), ("offset", offset)]
+            answer = self._get(path, query, **names)
+            return answer.rows(field, what), self._total(answer)
 
         key = order_by.removeprefix("-")
         return read_offset_pages(fetch, lambda row: str(row.values.get(key)))

@@ -104,15 +104,16 @@ class ChangeReader:
 
     def read(self, start: Cursor, open_runs: Collection[RunKey]) -> Iterator[Changes]:
         """The pages of one pass."""
-        silent = {run for run in open_runs if run.pipeline.name in self.selection}
+        seen: set[RunKey] = set()
         cursor = start
         for cursor, page in self._updated(start):
-            runs, task_runs = self._parse(page.rows, start.horizon)
-            silent -= {run.key for run in runs}
+            runs, task_runs = self._parse(page.rows, seen, start.horizon)
             yield Changes(cursor.to_text(), runs, task_runs)
+        wanted = {run for run in open_runs if run.pipeline.name in self.selection}
         now = cursor.watermark + OVERLAP
-        if cursor.swept_at is None or (silent and now - cursor.swept_at >= self.sweep_every):
-            yield from self._sweep(cursor, replace(cursor, swept_at=now), silent)
+        is_due = cursor.swept_at is None or now - cursor.swept_at >= self.sweep_every
+        if cursor.swept_at is None or (is_due and not wanted <= seen):
+            yield from self._sweep(cursor, replace(cursor, swept_at=now), wanted, seen)
 
     def _updated(self, cursor: Cursor) -> Iterator[tuple[Cursor, RunsPage]]:
         """Pages of updated runs, each with the cursor that is right once it is durable."""
@@ -136,22 +137,23 @@ class ChangeReader:
             current = Pass(began_at, page.next)
             yield replace(cursor, current=current), page
 
-    def _sweep(self, cursor: Cursor, swept: Cursor, silent: set[RunKey]) -> Iterator[Changes]:
-        """Every open run of the server, then those of `silent` that are not among them.
+    def _sweep(
+        self, cursor: Cursor, swept: Cursor, wanted: set[RunKey], seen: set[RunKey]
+    ) -> Iterator[Changes]:
+        """Every open run of the server, then those of `wanted` that are still not among `seen`.
 
         Until the last page the cursor stays, so that a sweep that stopped begins anew.
         """
         place: RunsPlace | None = None
         while True:
             page = self.api.open_runs(place)
-            runs, task_runs = self._parse(page.rows)
-            silent -= {run.key for run in runs}
+            runs, task_runs = self._parse(page.rows, seen)
             yield Changes(cursor.to_text(), runs, task_runs)
             place = page.next
             if place is None:
                 break
-        ended, gone = self._ask_for(sorted(silent))
-        runs, task_runs = self._parse(ended)
+        ended, gone = self._ask_for(sorted(wanted - seen))
+        runs, task_runs = self._parse(ended, seen)
         yield Changes(swept.to_text(), runs, task_runs, gone)
 
     def _ask_for(self, runs: Iterable[RunKey]) -> tuple[list[Fields], tuple[RunKey, ...]]:
@@ -165,17 +167,19 @@ class ChangeReader:
         return found, tuple(gone)
 
     def _parse(
-        self, rows: Iterable[Fields], horizon: datetime | None = None
+        self, rows: Iterable[Fields], seen: set[RunKey], horizon: datetime | None = None
     ) -> tuple[tuple[Run, ...], tuple[TaskRun, ...]]:
-        """The runs that are wanted, and their task runs."""
+        """The runs that are wanted and not `seen` yet in this pass, and their task runs."""
         runs = {
             (run.key.pipeline.name, run.key.run_id): run
             for run in (read_run(self.place, row) for row in rows)
-            if run.key.pipeline.name in self.selection
+            if run.key not in seen
+            and run.key.pipeline.name in self.selection
             and (horizon is None or run.ended_at is None or run.ended_at >= horizon)
         }
         if not runs:
             return (), ()
+        seen |= {run.key for run in runs.values()}
         return tuple(runs.values()), tuple(
             read_task_run(self.place, row)
             for row in self.api.task_instances(runs)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meta_orch.config.models import InstanceConfig
-from meta_orch.orchestrators.airflow import AirflowOrchestrator
+from meta_orch.orchestrators.airflow import AirflowOrchestrator, transport
+from meta_orch.orchestrators.airflow.transport import Transport
 from meta_orch_tests.support.loopback import Answer, LoopbackServer, Reply, Request
 
 PASSWORD = "correct-horse"
@@ -54,21 +55,48 @@ def make_token(*, lifetime: int = 86_400, name: str = "") -> str:
     return f"header.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.signature"
 
 
-def adapter_for(server: LoopbackServer, **settings: Any) -> AirflowOrchestrator:
+def adapter_for(
+    server: LoopbackServer, *, page_size: int = 100, **settings: Any
+) -> AirflowOrchestrator:
     """The adapter with a token login, and short time limits."""
-    return AirflowOrchestrator(
-        InstanceConfig.model_validate(
-            {
-                "name": "airflow_test",
-                "type": "airflow",
-                "url": server.url,
-                "login": {
-                    "type": "token",
-                    "username": "anna",
-                    "password": f"${{{PASSWORD_VARIABLE}}}",
-                },
-                "timeouts": {"connect": "5s", "read": "5s"},
-                **settings,
-            }
-        )
+    return AirflowOrchestrator(_config({"url": server.url, **settings}), page_size=page_size)
+
+
+def adapter_in_memory(answer: Answer, *, page_size: int = 100) -> AirflowOrchestrator:
+    """The adapter with no connection in between, for tests that send very many requests."""
+    bearer = {"type": "bearer", "token": f"${{{PASSWORD_VARIABLE}}}"}
+    config = _config({"url": "http://in-memory", "login": bearer})
+    adapter = AirflowOrchestrator(config, page_size=page_size)
+    adapter._transport = _InMemoryTransport(config, answer)
+    return adapter
+
+
+def _config(settings: Mapping[str, Any]) -> InstanceConfig:
+    return InstanceConfig.model_validate(
+        {
+            "name": "airflow_test",
+            "type": "airflow",
+            "login": {
+                "type": "token",
+                "username": "anna",
+                "password": f"${{{PASSWORD_VARIABLE}}}",
+            },
+            "timeouts": {"connect": "5s", "read": "5s"},
+            **settings,
+        }
     )
+
+
+class _InMemoryTransport(Transport):
+    def __init__(self, config: InstanceConfig, answer: Answer) -> None:
+        super().__init__(config)
+        self._answer = answer
+
+    def _send(self, request: Any, headers: Mapping[str, str]) -> tuple[int, transport.Answer]:
+        path = request.path.format(**request.names)
+        query = tuple((name, str(value)) for name, value in request.query)
+        reply = self._answer(Request(request.method, path, query, headers, request.body))
+        sent_headers = {name.lower(): value for name, value in reply.headers.items()}
+        return reply.status, transport.Answer(
+            self.instance, f"{request.method} {path}", sent_headers, reply.content
+        )

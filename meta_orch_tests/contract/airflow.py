@@ -1,0 +1,272 @@
+"""Airflow as a subject: live, and as it was recorded."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
+from meta_orch.domain.runs import RunKey
+from meta_orch.orchestrators.airflow import AirflowOrchestrator
+from meta_orch.orchestrators.base import Orchestrator
+from meta_orch_tests.contract.recording import Player, Recorder, Recording
+from meta_orch_tests.contract.subject import Feature, Role, Subject
+from meta_orch_tests.support.loopback import LoopbackServer
+
+INSTANCE = "airflow_contract"
+_PASSWORD_VARIABLE = "AIRFLOW_CONTRACT_PASSWORD"
+
+_ADDED = """\
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+
+with DAG({name!r}, schedule=None, description={description!r}):
+{tasks}
+"""
+
+
+class AirflowSubject(Subject):
+    """Args:
+    url: where the server answers, or what stands before it.
+    dags: the server's folder of DAG files; None where its answers are played back.
+    """
+
+    type = "airflow"
+    pipelines: ClassVar = {
+        Role.CHAIN: "classic",
+        Role.PARAMETERS: "manual",
+        Role.FAILING: "fails",
+        Role.MAPPED: "mapped",
+        Role.INTERVAL: "produces_raw",
+        Role.CRON_IN_A_ZONE: "classic",
+        Role.PRODUCER: "produces_raw",
+        Role.CONSUMER: "cleans_raw",
+        Role.PAUSED: "paused",
+        Role.TRIGGERING: "waits",
+    }
+    parameter = "number"
+    lacks: ClassVar = {Feature.RRULE: "schedules are cron, intervals, assets or code"}
+
+    def __init__(
+        self, label: str, url: str, password: str, dags: Path | None, cleanup: ExitStack
+    ) -> None:
+        super().__init__(label)
+        self._url = url
+        self._password = password
+        self._dags = dags
+        self._cleanup = cleanup
+        self._token: str | None = None
+        self._runs = 0
+        self._changed: dict[str, Callable[[], None]] = {}
+
+    def connect(
+        self,
+        *,
+        include: tuple[str, ...] = ("*",),
+        exclude: tuple[str, ...] = (),
+        read_only: bool = True,
+        page_size: int | None = None,
+    ) -> Orchestrator:
+        config = self._config(include=include, exclude=exclude, read_only=read_only)
+        return AirflowOrchestrator(config, page_size=page_size or 100, sweep_every=timedelta(0))
+
+    def connect_with_wrong_login(self) -> Orchestrator:
+        variable = self._set_variable("AIRFLOW_CONTRACT_WRONG_PASSWORD", self.wrong_secret)
+        login = {"type": "token", "username": "nobody", "password": f"${{{variable}}}"}
+        return AirflowOrchestrator(self._config(login=login))
+
+    def connect_to_closed_port(self) -> Orchestrator:
+        return AirflowOrchestrator(self._config(url="http://127.0.0.1:9"))
+
+    def missing_pipeline(self) -> Pipeline:
+        key = PipelineKey(INSTANCE, "not_there")
+        return Pipeline(key=key, orchestrator="airflow", native_id="not_there")
+
+    def now(self) -> datetime:
+        _, headers = self._request("GET", "/api/v2/version")
+        return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+
+    def start(self, pipeline: str, parameters: Mapping[str, Any] | None = None) -> RunKey:
+        self._runs += 1
+        run_id = f"{self.label}_{self._runs}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": parameters or {}}
+        self._request("POST", f"/api/v2/dags/{pipeline}/dagRuns", body)
+        return RunKey(PipelineKey(INSTANCE, pipeline), run_id)
+
+    def start_open(self) -> RunKey:
+        """A paused DAG's run stays queued."""
+        return self.start(self.pipelines[Role.PAUSED])
+
+    def delete(self, run: RunKey) -> None:
+        self._request("DELETE", self._path(run))
+
+    def rerun(self, run: RunKey) -> None:
+        self._request("POST", f"{self._path(run)}/clear", {"dry_run": False})
+
+    def edit_to_failed(self, run: RunKey) -> None:
+        self._request("PATCH", self._path(run), {"state": "failed"})
+
+    def set_paused(self, pipeline: str, is_paused: bool) -> None:
+        self._request("PATCH", f"/api/v2/dags/{pipeline}", {"is_paused": is_paused})
+        if is_paused:
+            self._changed[pipeline] = lambda: self.set_paused(pipeline, False)
+        else:
+            self._changed.pop(pipeline, None)
+
+    def add_pipeline(self) -> str:
+        name = f"added_{self.label}"
+        self._write(name, ["first"], "As it was added")
+        self.wait_until(lambda: self._task_ids(name) == {"first"}, f"the DAG {name}")
+        self._changed[name] = lambda: self.remove_pipeline(name)
+        return name
+
+    def change_pipeline(self, pipeline: str) -> None:
+        self._write(pipeline, ["first", "second"], "Changed")
+        self.wait_until(
+            lambda: self._task_ids(pipeline) == {"first", "second"}, f"the change of {pipeline}"
+        )
+
+    def remove_pipeline(self, pipeline: str) -> None:
+        if self._dags is not None:
+            (self._dags / f"{pipeline}.py").unlink()
+
+        def is_gone() -> bool:
+            dags, _ = self._request("GET", "/api/v2/dags?limit=100")
+            return pipeline not in {dag["dag_id"] for dag in dags["dags"]}
+
+        self.wait_until(is_gone, f"the end of {pipeline}")
+        self._changed.pop(pipeline, None)
+
+    def close(self) -> None:
+        with self._cleanup:
+            for undo in list(self._changed.values()):
+                undo()
+
+    def pause_between_polls(self) -> None:
+        if self._dags is not None:
+            super().pause_between_polls()
+
+    def _config(self, **settings: Any) -> InstanceConfig:
+        variable = self._set_variable(_PASSWORD_VARIABLE, self._password)
+        return InstanceConfig.model_validate(
+            {
+                "name": INSTANCE,
+                "type": "airflow",
+                "url": self._url,
+                "login": {
+                    "type": "token",
+                    "username": "admin",
+                    "password": f"${{{variable}}}",
+                },
+                **settings,
+            }
+        )
+
+    def _set_variable(self, name: str, value: str) -> str:
+        environment = self._cleanup.enter_context(pytest.MonkeyPatch.context())
+        environment.setenv(name, value)
+        return name
+
+    def _write(self, name: str, tasks: list[str], description: str) -> None:
+        if self._dags is None:
+            return
+        lines = "\n".join(f"    EmptyOperator(task_id={task!r})" for task in tasks)
+        text = _ADDED.format(name=name, description=description, tasks=lines)
+        (self._dags / f"{name}.py").write_text(text)
+
+    def _task_ids(self, dag_id: str) -> set[str]:
+        try:
+            tasks, _ = self._request("GET", f"/api/v2/dags/{dag_id}/tasks")
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return set()
+            raise
+        return {task["task_id"] for task in tasks["tasks"]}
+
+    def _path(self, run: RunKey) -> str:
+        run_id = urllib.parse.quote(run.run_id, safe="")
+        return f"/api/v2/dags/{run.pipeline.name}/dagRuns/{run_id}"
+
+    def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, Mapping[str, str]]:
+        if self._token is None and path != "/auth/token":
+            login = {"username": "admin", "password": self._password}
+            answer, _ = self._request("POST", "/auth/token", login)
+            self._token = answer["access_token"]
+        request = urllib.request.Request(  # noqa: S310  the URL is that of the server under test
+            f"{self._url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self._token}",
+            },
+        )
+        for is_last in (False, False, True):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                    return json.loads(answer.read() or b"null"), answer.headers
+            except urllib.error.HTTPError as error:
+                # On SQLite a change may meet the scheduler's own, and Airflow gives up on it.
+                if error.code != 500 or is_last:
+                    raise
+        raise AssertionError("not reached")
+
+
+def live_airflow(request: pytest.FixtureRequest, label: str) -> Subject:
+    server = request.getfixturevalue("airflow_server")
+    return AirflowSubject(label, server.url, server.password, server.dags, ExitStack())
+
+
+def recorded_airflow(name: str) -> Callable[[pytest.FixtureRequest, str], Subject]:
+    """The subject that plays back `recordings/NAME.json`, or that makes it (`record.py`)."""
+
+    def open_subject(request: pytest.FixtureRequest, label: str) -> Subject:
+        cleanup = ExitStack()
+        studio = request.config.pluginmanager.get_plugin("studio")
+        if studio is not None:
+            return studio.open_subject(label, cleanup)
+        recording = Recording.load(name)
+        if not recording.has(label):
+            pytest.fail(f"{label} is not in {name}.json: see record.py")
+        player = Player(recording, label)
+        server = cleanup.enter_context(LoopbackServer(player.answer))
+        cleanup.callback(lambda: _fail_on(player.unknown))
+        return AirflowSubject(label, server.url, "recorded", None, cleanup)
+
+    return open_subject
+
+
+class Studio:
+    """A pytest plugin: makes recordings of a server while the contract's tests run on it."""
+
+    def __init__(self, name: str, url: str, password: str, dags: Path) -> None:
+        self.name = name
+        self._url = url
+        self._password = password
+        self._dags = dags
+        self._recording = Recording()
+
+    def open_subject(self, label: str, cleanup: ExitStack) -> Subject:
+        self._recording.forget(label)
+        recorder = Recorder(self._url, self._recording, label)
+        server = cleanup.enter_context(LoopbackServer(recorder.answer))
+        return AirflowSubject(label, server.url, self._password, self._dags, cleanup)
+
+    def pytest_sessionfinish(self) -> None:
+        self._recording.save(self.name)
+
+
+def _fail_on(unknown: list[str]) -> None:
+    if unknown:
+        pytest.fail(f"not in the recording, so it must be made anew: {', '.join(unknown)}")

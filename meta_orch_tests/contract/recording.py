@@ -1,0 +1,173 @@
+"""Exchanges with a real server, kept in a file and played back.
+
+A recording holds, for each test, the answers to each of its requests in their order. Played back,
+the same request gets the same answers one after the other, and the last one from then on. The times
+in them are those of the server, so a test that takes its times from the server alone sends the same
+requests again. What does not belong into a repository is masked on the way in: tokens, passwords,
+host names and paths.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlencode
+
+from meta_orch_tests.support.loopback import Reply, Request
+
+FOLDER = Path(__file__).parent / "recordings"
+
+_MASKS: Mapping[str, Callable[[str], str]] = {
+    "access_token": lambda _: "recorded",
+    "password": lambda _: "recorded",
+    "file_token": lambda _: "recorded",
+    "fileloc": lambda path: f"/dags/{PurePosixPath(path).name}",
+    "hostname": lambda host: "worker" if host else host,
+    "unixname": lambda _: "airflow",
+    "entrypoint": lambda path: PurePosixPath(path or "").name,
+    "storage_key": lambda _: "recorded",
+    # Prefect is asked for spans of time that end now.
+    "after_": lambda _: "then",
+    "before_": lambda _: "then",
+    "since": lambda _: "then",
+    "until": lambda _: "then",
+}
+
+
+class Recording:
+    """What a server said in each test. Bodies are kept once, under their digest."""
+
+    def __init__(
+        self,
+        tests: dict[str, dict[str, list[list[Any]]]] | None = None,
+        bodies: dict[str, Any] | None = None,
+    ) -> None:
+        self._tests = tests or {}
+        self._bodies = bodies or {}
+
+    @classmethod
+    @cache
+    def load(cls, name: str) -> Recording:
+        file = FOLDER / f"{name}.json"
+        if not file.exists():
+            return cls()
+        content = json.loads(file.read_text())
+        return cls(content["tests"], content["bodies"])
+
+    def save(self, name: str) -> None:
+        used = {
+            exchange[2]
+            for requests in self._tests.values()
+            for answers in requests.values()
+            for exchange in answers
+        }
+        content = {
+            "tests": self._tests,
+            "bodies": {digest: body for digest, body in self._bodies.items() if digest in used},
+        }
+        FOLDER.mkdir(exist_ok=True)
+        file = FOLDER / f"{name}.json"
+        file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+    def forget(self, test: str) -> None:
+        self._tests[test] = defaultdict(list)
+
+    def add(self, test: str, request: Request, reply: Reply) -> None:
+        body = mask(json.loads(reply.content or b"null"))
+        digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
+        self._bodies[digest] = body
+        self._tests[test][name_of(request)].append([reply.status, reply.headers["Date"], digest])
+
+    def has(self, test: str) -> bool:
+        return test in self._tests
+
+    def answers(self, test: str) -> dict[str, list[Reply]]:
+        return {
+            request: [
+                Reply(
+                    b"" if self._bodies[digest] is None else self._bodies[digest],
+                    status=status,
+                    headers={"Date": date},
+                )
+                for status, date, digest in answers
+            ]
+            for request, answers in self._tests[test].items()
+        }
+
+
+class Player:
+    """Answers as the server did in one test."""
+
+    def __init__(self, recording: Recording, test: str) -> None:
+        self._answers = recording.answers(test)
+        self._lock = threading.Lock()
+        self.unknown: list[str] = []
+        """Requests that the recording does not hold."""
+
+    def answer(self, request: Request) -> Reply:
+        name = name_of(request)
+        with self._lock:
+            answers = self._answers.get(name)
+            if answers is None:
+                self.unknown.append(name)
+                return Reply({"detail": f"not recorded: {name}"}, status=500)
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+class Recorder:
+    """Stands between a test and a real server, and notes what passes."""
+
+    def __init__(self, server_url: str, recording: Recording, test: str) -> None:
+        self._server_url = server_url
+        self._recording = recording
+        self._test = test
+        self._lock = threading.Lock()
+
+    def answer(self, request: Request) -> Reply:
+        reply = self._forward(request)
+        with self._lock:
+            self._recording.add(self._test, request, reply)
+        return reply
+
+    def _forward(self, request: Request) -> Reply:
+        forwarded = urllib.request.Request(  # noqa: S310  the URL is that of the server under test
+            f"{self._server_url}{request.path}?{urlencode(request.query)}",
+            method=request.method,
+            data=None if request.body is None else json.dumps(request.body).encode(),
+            headers={
+                name: value
+                for name, value in request.headers.items()
+                if name in {"authorization", "content-type", "accept"}
+            },
+        )
+        try:
+            with urllib.request.urlopen(forwarded, timeout=60) as answer:  # noqa: S310
+                return Reply(answer.read(), answer.status, {"Date": answer.headers["Date"]})
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.read(), error.code, {"Date": error.headers["Date"]})
+
+
+def name_of(request: Request) -> str:
+    """Names a request by all that its answer may depend on; whose token it was does not matter."""
+    query = f"?{urlencode(sorted(request.query))}" if request.query else ""
+    body = "" if request.body is None else f" {json.dumps(mask(request.body), sort_keys=True)}"
+    return f"{request.method} {request.path}{query}{body}"
+
+
+def mask(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: mask(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item) for item in value]
+    if isinstance(value, str) and name in _MASKS:
+        return _MASKS[name](value)
+    return value
