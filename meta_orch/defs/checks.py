@@ -18,7 +18,9 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     MetadataValue,
-    multi_asset_check,
+    Nothing,
+    Out,
+    op,
 )
 
 from meta_orch.config import InstanceConfig
@@ -182,16 +184,16 @@ def _build_checks(
     clock: Callable[[], datetime],
 ) -> AssetChecksDefinition:
     by_asset = {names.asset_key(pipeline): pipeline for pipeline in pipelines}
-    own = names.instance_key(instance.name)
     specs = [spec for asset in by_asset for spec in _specs(asset, instance)]
     if number == 1:
-        specs.append(_freshness_spec(own, instance))
+        specs.append(_freshness_spec(names.instance_key(instance.name), instance))
+    # `multi_asset_check` names outputs after assets, which may be called what no output can be.
+    outputs = {f"check_{position}": spec for position, spec in enumerate(specs, start=1)}
 
-    @multi_asset_check(
+    @op(
         name=f"{instance.name}__checks_{number}",
-        specs=specs,
-        can_subset=True,
-        description=f"Evaluated from what meta_orch has stored of {instance.name}.",
+        description=f"Evaluates checks from what meta_orch has stored of {instance.name}.",
+        out={name: Out(Nothing, is_required=False) for name in outputs},
     )
     def evaluate(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
         now = clock()
@@ -205,7 +207,12 @@ def _build_checks(
                 pipeline = by_asset[check.asset_key]
                 yield evaluate_last_run(pipeline, runs.get(pipeline))
 
-    return evaluate
+    return AssetChecksDefinition.create(
+        keys_by_input_name={},
+        node_def=evaluate,
+        check_specs_by_output_name=outputs,
+        can_subset=True,
+    )
 
 
 def _specs(asset: AssetKey, instance: InstanceConfig) -> Iterator[AssetCheckSpec]:

@@ -43,7 +43,7 @@ READING: Final = timedelta(seconds=20)
 """Of a tick, for reading. What was asked by then may take as long again to be answered."""
 TICK: Final = timedelta(seconds=45)
 """Of the minute that Dagster gives a tick. What was begun by then may take a second or two."""
-AT_ONCE: Final = 25
+AT_ONCE: Final = 50
 """Runs that a tick mirrors itself. More are a job's, which takes ten seconds to come up."""
 AFTER_A_FAILED_JOB: Final = timedelta(minutes=10)
 """How long ticks do what they can themselves, before the job is launched again."""
