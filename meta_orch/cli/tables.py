@@ -23,6 +23,8 @@ _NARROWEST_COLUMN = 10
 def print_table(console: Console, columns: Columns, rows: Rows) -> None:
     """A table, or where the terminal has no room for so many columns, a block for each row."""
     if console.is_terminal and len(columns) * _NARROWEST_COLUMN > console.width:
+        if not rows:
+            console.print(escape(", ".join(columns)))
         for number, row in enumerate(rows, start=1):
             console.rule(f"row {number:,}", style="dim", align="left")
             block = Table.grid(padding=(0, 2))

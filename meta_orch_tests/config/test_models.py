@@ -1,0 +1,56 @@
+"""The models when code makes them, without a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from meta_orch.config import InstanceConfig, MetaOrchConfig
+from meta_orch.config.models import BasicLogin, Tls
+
+
+def test_an_error_of_a_model_never_shows_its_input() -> None:
+    login: dict[str, Any] = {"type": "basic", "username": "me", "password": "hunter2"}
+
+    for make in (
+        lambda: BasicLogin(**login),
+        lambda: InstanceConfig.model_validate({"name": "a", "type": "dagster", "login": login}),
+        lambda: MetaOrchConfig.model_validate(
+            {"instances": [{"name": "a", "type": "prefect", "login": login}]}
+        ),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            make()
+        assert "hunter2" not in f"{caught.value} {caught.value!r}"
+
+
+def test_a_model_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        InstanceConfig(name="a", type="dagster").read_only = False  # type: ignore[misc]  # that it is an error is the point
+
+
+def test_an_adapter_need_not_be_installed_for_a_model_to_be_made() -> None:
+    assert InstanceConfig(name="a", type="cron_on_a_shelf").type == "cron_on_a_shelf"
+
+
+def test_two_instances_of_one_name_are_refused() -> None:
+    twin = InstanceConfig(name="a", type="dagster")
+    with pytest.raises(ValidationError, match="is the name of an instance above"):
+        MetaOrchConfig(instances=(twin, twin))
+
+
+def test_an_instance_is_found_by_its_name() -> None:
+    config = MetaOrchConfig(instances=(InstanceConfig(name="a", type="dagster"),))
+    assert config.instance("a") is config.instances[0]
+    with pytest.raises(KeyError, match="b"):
+        config.instance("b")
+
+
+def test_absolute_paths_stay_where_they_are() -> None:
+    tls = Tls(ca_file=Path("/etc/ca.pem"), client_certificate=Path("me.pem"))
+    assert tls.within(Path("/srv")) == Tls(
+        ca_file=Path("/etc/ca.pem"), client_certificate=Path("/srv/me.pem")
+    )
