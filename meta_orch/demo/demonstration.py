@@ -17,6 +17,7 @@ from meta_orch.demo.errors import DemoError
 from meta_orch.demo.processes import check_port, stop_all
 from meta_orch.demo.servers import AirflowServer, DagsterServer, PrefectServer, Server
 from meta_orch.demo.servers.base import write_privately
+from meta_orch.demo.servers.dagster import SCRIPTS
 from meta_orch.demo.steps import Steps
 from meta_orch.demo.story import (
     AIRFLOW,
@@ -105,6 +106,10 @@ def running(folder: Path, *, port: int | None, steps: Steps) -> Iterator[Story]:
             airflow.wait_for_dags(_DAGS)
             prefect.wait_for_deployments(DEPLOYMENTS)
             story.begin()
+        with steps.step("Read what there is"):
+            # The sensors would do it too, but then Dagster had to load the location once more.
+            sync = [SCRIPTS / "meta-orch", "sync", AIRFLOW, PREFECT]
+            dagster.run("meta-orch sync", sync, what="the catalogues to be read")
         with steps.step("Start Dagster"):
             dagster.launch()
             dagster.wait_until_ready()

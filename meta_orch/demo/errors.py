@@ -21,5 +21,9 @@ class ProcessDied(DemoError):
     """A process ended that should have gone on; the text holds the end of its log."""
 
 
+class RequestFailed(DemoError, OSError):
+    """A server answered with an error, or not at all."""
+
+
 class NotReady(DemoError):
     """Something did not come about within its time."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from meta_orch.demo.errors import RequestFailed
 from meta_orch.demo.processes import wait_until
 from meta_orch.demo.readiness import (
     AssetPath,
@@ -46,7 +47,7 @@ _LATER_FLOWS = (
     "export-feed/partner-feed",
 )
 DEPLOYMENTS = (*_FIRST_FLOWS, *_LATER_FLOWS, "prune-exports/weekly-pruning")
-_STEP_SECONDS = 300
+_STEP_SECONDS = 600
 _POLL_SECONDS = 1
 
 
@@ -111,7 +112,10 @@ class Story:
         last: list[str] = []
 
         def is_complete() -> bool:
-            now = missing()
+            try:
+                now = missing()
+            except RequestFailed as error:  # a busy machine's server, which may answer next time
+                now = [str(error)]
             if now and now != last:
                 say(f"waits for {', '.join(now[:3])}{' …' if now[3:] else ''}")
             last[:] = now

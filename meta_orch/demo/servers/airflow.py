@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_orch.demo.environments import AIRFLOW, ensure_environment
+from meta_orch.demo.errors import RequestFailed
 from meta_orch.demo.processes import LOOPBACK, wait_until
 from meta_orch.demo.servers.base import START_SECONDS, Server, request_json, write_privately
 
@@ -130,7 +131,7 @@ class AirflowServer(Server):
         """None where there is no answer yet."""
         try:
             return request_json("GET", f"{self.url}/api/v2/monitor/health", None, {})
-        except OSError:
+        except RequestFailed:
             return None
 
     def _prepare_database(self) -> None:
@@ -143,7 +144,7 @@ class AirflowServer(Server):
         if not empty.exists():
             airflow = self.environment / "bin" / "airflow"
             what = "Airflow to make its database"
-            self._run("Airflow db migrate", [airflow, "db", "migrate"], what=what)
+            self.run("Airflow db migrate", [airflow, "db", "migrate"], what=what)
             partial = empty.with_suffix(f".{os.getpid()}")
             shutil.copyfile(database, partial)
             partial.replace(empty)
@@ -176,6 +177,8 @@ class AirflowServer(Server):
         return self.folder / "passwords.json"
 
     def _variables(self) -> Mapping[str, str]:
+        # Five processes write to it: with the usual five seconds a busy machine sees locks expire.
+        database = self.folder / "airflow.db"
         return {
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__API__BASE_URL": self.url,
@@ -200,7 +203,7 @@ class AirflowServer(Server):
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "5",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=60",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.folder / "task-logs"),
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from meta_orch.demo.errors import RequestFailed
 from meta_orch.demo.processes import (
     LOOPBACK,
     Process,
@@ -24,7 +26,8 @@ from meta_orch.demo.processes import (
 )
 
 START_SECONDS = 180
-_REQUEST_SECONDS = 30
+_REQUEST_SECONDS = 60
+_ERROR_BYTES = 1000
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -107,8 +110,7 @@ class Server(ABC):
         """The JSON answer to a request to the server's own API, logged in; None where it is empty.
 
         Raises:
-            urllib.error.HTTPError: any other status than 2xx.
-            OSError: no answer.
+            RequestFailed: no answer, or another status than 2xx.
         """
         return request_json(method, self.url + path, body, self._login_headers())
 
@@ -122,8 +124,9 @@ class Server(ABC):
         for process in processes:
             process.start()
 
-    def _run(self, name: str, command: Sequence[str | Path], *, what: str) -> None:
-        """Run a command to its end; `what` it is for completes "waited N seconds for ...".
+    def run(self, name: str, command: Sequence[str | Path], *, what: str) -> None:
+        """Run a command to its end, with the server's settings; `what` it is for completes
+        "waited N seconds for ...".
 
         Raises:
             ProcessDied: its exit status is not 0.
@@ -176,9 +179,16 @@ def request_json(method: str, url: str, body: Any, headers: Mapping[str, str]) -
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json", **headers},
     )
-    with _NO_PROXY.open(request, timeout=_REQUEST_SECONDS) as answer:
-        text = answer.read()
-        return json.loads(text) if text and answer.status != HTTPStatus.NO_CONTENT else None
+    try:
+        with _NO_PROXY.open(request, timeout=_REQUEST_SECONDS) as answer:
+            text = answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            said = error.read(_ERROR_BYTES).decode(errors="replace")
+        raise RequestFailed(f"{method} {url}: {error.code} {error.reason}: {said}") from error
+    except (OSError, HTTPException) as error:
+        raise RequestFailed(f"{method} {url}: {error}") from error
+    return json.loads(text) if text else None
 
 
 def write_privately(file: Path, text: str) -> None:

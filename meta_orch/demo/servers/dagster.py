@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from meta_orch.demo.errors import DemoError
+from meta_orch.demo.errors import RequestFailed
 from meta_orch.demo.processes import LOOPBACK, free_port, wait_until
 from meta_orch.demo.servers.base import START_SECONDS, Server
 
+SCRIPTS = Path(sysconfig.get_path("scripts"))
 _SETTINGS = Path(__file__).parent.parent / "dagster.yaml"
 
 _LOCATIONS = """
@@ -45,12 +46,11 @@ class DagsterServer(Server):
         """The `data` of the webserver's answer.
 
         Raises:
-            OSError: no answer.
-            DemoError: the query is refused.
+            RequestFailed: no answer, or the query is refused.
         """
         answer = self.request("POST", "/graphql", {"query": query, "variables": variables})
         if answer.get("errors"):
-            raise DemoError(f"Dagster refused a query: {answer['errors'][0]['message']}")
+            raise RequestFailed(f"Dagster refused a query: {answer['errors'][0]['message']}")
         return answer["data"]
 
     def _launch(self) -> None:
@@ -58,11 +58,10 @@ class DagsterServer(Server):
         shutil.copyfile(_SETTINGS, self._home / "dagster.yaml")
         workspace_file = self.folder / "workspace.yaml"
         workspace_file.write_text(self._workspace())
-        scripts = Path(sysconfig.get_path("scripts"))
         # Or several processes would make the tables at once, of which all but one fail.
         what = "Dagster to make its databases"
-        self._run("Dagster instance", [scripts / "dagster", "instance", "info"], what=what)
-        code_server = [scripts / "dagster", "code-server", "start", "--host", LOOPBACK]
+        self.run("Dagster instance", [SCRIPTS / "dagster", "instance", "info"], what=what)
+        code_server = [SCRIPTS / "dagster", "code-server", "start", "--host", LOOPBACK]
         workspace = ["--workspace", workspace_file]
         address = ["--host", LOOPBACK, "--port", str(self.port)]
         self._begin(
@@ -74,9 +73,9 @@ class DagsterServer(Server):
                 for name, (module, port) in self._locations.items()
             ),
             self._process(
-                "Dagster webserver", [scripts / "dagster-webserver", *workspace, *address]
+                "Dagster webserver", [SCRIPTS / "dagster-webserver", *workspace, *address]
             ),
-            self._process("Dagster daemon", [scripts / "dagster-daemon", "run", *workspace]),
+            self._process("Dagster daemon", [SCRIPTS / "dagster-daemon", "run", *workspace]),
         )
 
     def wait_until_ready(self) -> None:
@@ -93,7 +92,7 @@ class DagsterServer(Server):
         shows an error for them until it has found them."""
         try:
             workspace = self.graphql(_LOCATIONS)["workspaceOrError"]
-        except OSError as error:
+        except RequestFailed as error:
             return str(error)
         if workspace["__typename"] == "PythonError":
             return workspace["message"]

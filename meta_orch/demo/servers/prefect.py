@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from meta_orch.demo.environments import PREFECT, ensure_environment
+from meta_orch.demo.errors import RequestFailed
 from meta_orch.demo.processes import LOOPBACK, wait_until
 from meta_orch.demo.servers.base import START_SECONDS, Server
 
@@ -101,7 +102,7 @@ class PrefectServer(Server):
     def _is_healthy(self) -> bool:
         try:
             return self.request("GET", "/api/health") is True
-        except OSError:
+        except RequestFailed:
             return False
 
     def _login_headers(self) -> Mapping[str, str]:
@@ -128,5 +129,6 @@ class PrefectServer(Server):
             "PREFECT_RUNNER_POLL_FREQUENCY": "2",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # SQLite is locked while a run reports itself
             "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
         }
