@@ -219,6 +219,8 @@ class InstanceSource:
         """Schedules and sensors by location and name, as far as they were ever turned on or off or
         ticked. The instance keeps a schedule's cron expression without its time zone, so it is
         given as a rule that the code holds."""
+        if self._instance.schedule_storage is None:
+            return {}  # an instance in memory has none
         found: dict[tuple[str, str], Schedule] = {}
         for state in self._instance.all_instigator_state():
             crons = getattr(state.instigator_data, "cron_schedule", None)
