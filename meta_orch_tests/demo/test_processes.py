@@ -236,6 +236,7 @@ def test_settings_of_the_users_own_orchestrators_do_not_leak_into_the_demonstrat
 
 
 def test_sigterm_leaves_every_context_in_order() -> None:
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"), signals_as_exceptions():
         signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
