@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ from meta_orch.domain.edges import Edge, EdgeKind
 from meta_orch.domain.pipelines import Pipeline
 
 Path = tuple[str, ...]
+Step = tuple[Path, Path]
+"""Upstream and downstream."""
 
 _MOST_TRUSTED_FIRST = (EdgeKind.DATA, EdgeKind.TRIGGER, EdgeKind.DECLARED)
 _SAME_SCHEME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "postgres": "postgresql"}
@@ -123,51 +124,69 @@ def without_cycles(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 def _cut(edges: Iterable[Edge]) -> tuple[tuple[Edge, ...], tuple[tuple[Path, ...], ...]]:
     kept = set(edges)
-    trust: dict[tuple[Path, Path], int] = {}
+    trust: dict[Step, int] = {}
     for edge in kept:
         ends = edge.upstream, edge.downstream
         rank = _MOST_TRUSTED_FIRST.index(edge.kind)
         trust[ends] = min(rank, trust.get(ends, rank))
 
     cycles: list[tuple[Path, ...]] = []
-    suspects = _within_cycles(trust)
-    while cycle := _a_cycle(suspects):
-        steps = list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
-        weakest = max(steps, key=lambda ends: (trust[ends], ends))
-        suspects.discard(weakest)
-        del trust[weakest]
-        cycles.append(cycle)
+    for tangle in _tangles(trust):
+        while cycle := _a_cycle(tangle):
+            steps = zip(cycle, (*cycle[1:], cycle[0]), strict=True)
+            weakest = max(steps, key=lambda ends: (trust[ends], ends))
+            tangle.remove(weakest)
+            del trust[weakest]
+            cycles.append(cycle)
     return tuple(sorted(e for e in kept if (e.upstream, e.downstream) in trust)), tuple(cycles)
 
 
-def _within_cycles(edges: Iterable[tuple[Path, Path]]) -> set[tuple[Path, Path]]:
-    """The edges that are left when whatever lies before or behind all cycles is taken off."""
-    left = set(edges)
-    for direction in (1, -1):
-        sorter = _sorter(ends[::direction] for ends in left)
-        with contextlib.suppress(CycleError):
-            sorter.prepare()
-        free: set[Path] = set()
-        while ready := sorter.get_ready():
-            free.update(ready)
-            sorter.done(*ready)
-        left = {ends for ends in left if free.isdisjoint(ends)}
-    return left
+def _tangles(steps: Collection[Step]) -> list[list[Step]]:
+    """The steps that lie on cycles: those within each strongly connected component by themselves
+    (Kosaraju's algorithm), sorted."""
+    forward: defaultdict[Path, list[Path]] = defaultdict(list)
+    backward: defaultdict[Path, list[Path]] = defaultdict(list)
+    for upstream, downstream in sorted(steps):
+        forward[upstream].append(downstream)
+        backward[downstream].append(upstream)
+    seen: set[Path] = set()
+    order = [node for root in sorted(forward) for node in _walk(root, forward, seen)]
+    seen = set()
+    component = {node: root for root in reversed(order) for node in _walk(root, backward, seen)}
+    tangles: defaultdict[Path, list[Step]] = defaultdict(list)
+    for upstream, downstream in sorted(steps):
+        if component[upstream] == component[downstream]:
+            tangles[component[upstream]].append((upstream, downstream))
+    return list(tangles.values())
 
 
-def _a_cycle(edges: Iterable[tuple[Path, Path]]) -> tuple[Path, ...] | None:
+def _walk(root: Path, following: Mapping[Path, Sequence[Path]], seen: set[Path]) -> Iterator[Path]:
+    """What is reached from `root` and was not `seen` before, each after all that it leads to."""
+    if root in seen:
+        return
+    seen.add(root)
+    trail = [(root, iter(following.get(root, ())))]
+    while trail:
+        node, ahead = trail[-1]
+        for other in ahead:
+            if other not in seen:
+                seen.add(other)
+                trail.append((other, iter(following.get(other, ()))))
+                break
+        else:
+            trail.pop()
+            yield node
+
+
+def _a_cycle(steps: Iterable[Step]) -> tuple[Path, ...] | None:
     """Some cycle, from its smallest member on, upstream to downstream."""
+    sorter: TopologicalSorter[Path] = TopologicalSorter()
+    for upstream, downstream in steps:
+        sorter.add(downstream, upstream)
     try:
-        _sorter(sorted(edges)).prepare()
+        sorter.prepare()
     except CycleError as error:
         members: list[Path] = error.args[1][:-1]
         first = members.index(min(members))
         return tuple(members[first:] + members[:first])
     return None
-
-
-def _sorter(edges: Iterable[tuple[Path, ...]]) -> TopologicalSorter[Path]:
-    sorter: TopologicalSorter[Path] = TopologicalSorter()
-    for upstream, downstream in edges:
-        sorter.add(downstream, upstream)
-    return sorter

@@ -8,7 +8,7 @@ from functools import cache
 
 import duckdb
 
-from meta_orch.store import StoreWriter
+from meta_orch.store import Store, StoreReader, StoreWriter
 from meta_orch.store.migrate import migrate
 
 
@@ -31,3 +31,22 @@ def _connection() -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     migrate(connection, "memory")
     return connection
+
+
+class MemoryStore(Store):
+    """A store in memory, for one process and as long as its `fresh_store` is open."""
+
+    def __init__(self, writer: StoreWriter) -> None:
+        super().__init__("memory")
+        self._writer = writer
+        self.transactions = 0
+        """How many were written."""
+
+    @contextmanager
+    def read(self) -> Iterator[StoreReader]:
+        yield self._writer
+
+    @contextmanager
+    def write(self) -> Iterator[StoreWriter]:
+        yield self._writer
+        self.transactions += 1

@@ -16,7 +16,8 @@ from meta_orch.domain.readings import Changes
 from meta_orch.store import Store, StoreTooNew, StoreUnusable, migrate
 from meta_orch.store.sql import Migration, migrations
 from meta_orch.testing.builders import INSTANCE, NOON, make_run
-from meta_orch_tests.store.workers import Worker, open_and_mark
+from meta_orch_tests.store.work import open_and_mark
+from meta_orch_tests.support.workers import Worker
 
 ALL = migrations()
 
