@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from meta_orch.cli import main
-from meta_orch.config import load_config
+from meta_orch.config import MetaOrchConfig, load_config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -34,9 +35,11 @@ def _commands(page: Path) -> list[list[str]]:
 @page
 def test_every_configuration_on_a_page_loads(page: Path, tmp_path: Path) -> None:
     for text in _blocks(page, "yaml"):
-        if re.match(r"(version|instances|edges|store|dagster):", text):
+        document = yaml.safe_load(text)
+        configuration = document.get("attributes", document)  # a component holds one
+        if configuration.keys() & MetaOrchConfig.model_fields.keys():
             file = tmp_path / "meta_orch.yaml"
-            file.write_text(text, encoding="utf-8")
+            file.write_text(yaml.safe_dump(configuration), encoding="utf-8")
             load_config(file)
 
 
@@ -49,6 +52,12 @@ def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
         if not target.startswith("http") and not (page.parent / target).exists()
     ]
     assert missing == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    pages = {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"}
+    assert {name for name in pages if f"]({name})" not in index} == set()
 
 
 @page
