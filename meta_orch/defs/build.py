@@ -15,7 +15,7 @@ from meta_orch.defs.assets import instance_spec, pipeline_specs
 from meta_orch.defs.backlog import Backlog, build_backlog_job
 from meta_orch.defs.checks import build_checks
 from meta_orch.defs.collector import Collector
-from meta_orch.defs.connection import Connect, connect_from, is_own_dagster
+from meta_orch.defs.connection import Connect, KeptConnection, connect_from, is_own_dagster
 from meta_orch.defs.jobs import build_jobs
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.sensors import build_sensor
@@ -68,7 +68,7 @@ def build_definitions(
                 store=store,
                 backlog=backlog,
                 reloader=reloader,
-                connect=connect,
+                connection=KeptConnection(instance, connect),
                 clock=clock,
                 pipelines=len(by_instance[name]),
                 declared_edges=config.edges,

@@ -28,7 +28,7 @@ from dagster import (
 from meta_orch.config import EdgeConfig, InstanceConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.backlog import Backlog
-from meta_orch.defs.connection import Connect, is_own_dagster
+from meta_orch.defs.connection import KeptConnection, is_own_dagster
 from meta_orch.defs.freshness import publish_freshness
 from meta_orch.defs.mirror import Location
 from meta_orch.defs.reload import Reloader
@@ -72,7 +72,7 @@ class Collector:
     store: Store
     backlog: Backlog
     reloader: Reloader
-    connect: Connect
+    connection: KeptConnection
     clock: Callable[[], datetime]
     pipelines: int
     declared_edges: Sequence[EdgeConfig] = ()
@@ -118,7 +118,7 @@ class Collector:
         return request or SkipReason(summary)
 
     def _read(self, dagster: DagsterInstance) -> Collection:
-        with self.connect(self.instance, dagster) as orchestrator:
+        with self.connection.adapter(dagster) as orchestrator:
             return collect(
                 orchestrator,
                 self.store,

@@ -7,18 +7,27 @@ import pytest
 from dagster import (
     AssetKey,
     AssetRecordsFilter,
+    DagsterInstance,
     DagsterRunStatus,
     RunRequest,
     SkipReason,
 )
 
+from meta_orch.config import InstanceConfig
 from meta_orch.defs import backlog, collector
 from meta_orch.defs.checks import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.collector import CollectorFailed
 from meta_orch.domain.states import RunState
 from meta_orch.orchestrators.base import Unreachable
 from meta_orch.testing.builders import make_run
+from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.defs.support import NAME, World
+
+
+@pytest.fixture(autouse=True)
+def few_fit_in_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "AT_ONCE", 3)
+
 
 DOWN = Unreachable(NAME, "nothing answers at http://fake.example: is the server up?")
 
@@ -207,19 +216,19 @@ def test_after_a_job_that_failed_ticks_work_the_backlog_off_themselves(world: Wo
 def test_a_tick_stops_within_its_budget_and_the_next_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(5):
+    for number in range(3):
         world.finish(f"pipeline_{number}")
 
     def slow_mirror(*args: object) -> bool:
-        world.wait(seconds=20)
+        world.wait(seconds=30)
         return mirror(*args)  # type: ignore[arg-type]
 
     mirror = backlog.mirror
     monkeypatch.setattr(backlog, "mirror", slow_mirror)
 
-    assert "3 mirrored, more to come" in world.said()
-    assert "2 mirrored;" in world.said()
-    assert len(world.dagster.get_runs()) == 5
+    assert "2 mirrored, more to come" in world.said()
+    assert "1 mirrored;" in world.said()
+    assert len(world.dagster.get_runs()) == 3
 
 
 def test_an_older_run_does_not_take_the_place_of_a_newer_one(world: World) -> None:
@@ -262,6 +271,19 @@ def test_two_processes_do_not_mirror_at_once(world: World) -> None:
     assert set(world.statuses()) == {"run"}
 
 
-def test_an_adapter_is_closed_after_each_tick(world: World) -> None:
-    world.tick()
-    assert world.fake.is_closed
+def test_one_adapter_serves_every_tick_until_one_fails(world: World) -> None:
+    made: list[FakeOrchestrator] = []
+
+    def connect(_config: InstanceConfig, _dagster: DagsterInstance) -> FakeOrchestrator:
+        made.append(FakeOrchestrator(NAME))
+        return made[-1]
+
+    defs = world.load(connect=connect)
+    world.tick(defs)
+    world.tick(defs)
+    assert [adapter.is_closed for adapter in made] == [False]
+    made[0].fail_with(DOWN)
+    with pytest.raises(CollectorFailed):
+        world.tick(defs)
+    world.tick(defs)
+    assert [adapter.is_closed for adapter in made] == [True, False]
