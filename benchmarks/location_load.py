@@ -23,8 +23,8 @@ METHOD = """
 
     The yardstick is bare Dagster told of as many assets, or as many assets, jobs and checks, in the
     fewest words: no descriptions, tags, metadata or edges, and nothing read from anywhere. What
-    Dagster's own import takes stands in the first row and is not in the others; the peak of the
-    process's memory holds it.
+    Dagster's own import takes stands in the first row and is not in the others, only their
+    memory holds it.
 """
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def run(settings: Settings, say: Say) -> Sequence[Table]:
         rows += (_row(pipelines, what, samples) for what in _WORDS)
     own = {name: Sample.of(answer[name] for answer in imports) for name in imports[0]}
     first = ("0", "`import dagster`", own["import_cpu"], "", own["import_wall"], "")
-    columns = ("pipelines", "what", "CPU s", "to bare", "wall s", "peak MB")
+    columns = ("pipelines", "what", "CPU s", "to bare", "wall s", "MB")
     return [Table("Seconds to build and validate definitions", columns, [first, *rows])]
 
 

@@ -9,13 +9,13 @@ that came after it, and the peak of the process's memory.
 from __future__ import annotations
 
 import json
-import resource
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import MEGABYTE, Cost
+from benchmarks.measuring import Cost, memory_of
 
 if TYPE_CHECKING:
     from dagster import Definitions
@@ -30,7 +30,6 @@ def main(what: str, pipelines: str, configuration: str) -> None:
     Definitions.validate_loadable(definitions)
     loaded = Cost.so_far()
     own_import, beyond = imported - begin, loaded - imported
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(  # noqa: T201  # its answer
         json.dumps(
             {
@@ -38,7 +37,7 @@ def main(what: str, pipelines: str, configuration: str) -> None:
                 "import_wall": own_import.wall,
                 "cpu": beyond.cpu,
                 "wall": beyond.wall,
-                "megabytes": peak / (MEGABYTE if sys.platform == "darwin" else 1024),
+                "megabytes": memory_of([os.getpid()]),
             }
         )
     )
