@@ -169,6 +169,8 @@ class AirflowSubject(Subject):
                     "username": "admin",
                     "password": f"${{{variable}}}",
                 },
+                # A server that runs DAGs on a busy machine may take its time.
+                "timeouts": {"connect": "10s", "read": "2m"},
                 **settings,
             }
         )
@@ -214,7 +216,7 @@ class AirflowSubject(Subject):
         )
         for is_last in (False, False, True):
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
                     return json.loads(answer.read() or b"null"), answer.headers
             except urllib.error.HTTPError as error:
                 # On SQLite a change may meet the scheduler's own, and Airflow gives up on it.
@@ -234,7 +236,7 @@ def recorded_airflow(name: str) -> Callable[[pytest.FixtureRequest, str], Subjec
     def open_subject(request: pytest.FixtureRequest, label: str) -> Subject:
         cleanup = ExitStack()
         studio = request.config.pluginmanager.get_plugin("studio")
-        if studio is not None:
+        if studio is not None and studio.name == name:
             return studio.open_subject(label, cleanup)
         recording = Recording.load(name)
         if not recording.has(label):

@@ -42,8 +42,15 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
 }
 
 
+_ROW = "$row"
+
+
 class Recording:
-    """What a server said in each test. Bodies are kept once, under their digest."""
+    """What a server said in each test.
+
+    A body is kept once, under its digest, and so is each object in a list in it: most rows come
+    again in many answers.
+    """
 
     def __init__(
         self,
@@ -63,16 +70,7 @@ class Recording:
         return cls(content["tests"], content["bodies"])
 
     def save(self, name: str) -> None:
-        used = {
-            exchange[2]
-            for requests in self._tests.values()
-            for answers in requests.values()
-            for exchange in answers
-        }
-        content = {
-            "tests": self._tests,
-            "bodies": {digest: body for digest, body in self._bodies.items() if digest in used},
-        }
+        content = {"tests": self._tests, "bodies": self._bodies}
         FOLDER.mkdir(exist_ok=True)
         file = FOLDER / f"{name}.json"
         file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
@@ -81,9 +79,7 @@ class Recording:
         self._tests[test] = defaultdict(list)
 
     def add(self, test: str, request: Request, reply: Reply) -> None:
-        body = mask(json.loads(reply.content or b"null"))
-        digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:12]
-        self._bodies[digest] = body
+        digest = self._keep(self._pack(mask(json.loads(reply.content or b"null"))))
         self._tests[test][name_of(request)].append([reply.status, reply.headers["Date"], digest])
 
     def has(self, test: str) -> bool:
@@ -92,15 +88,39 @@ class Recording:
     def answers(self, test: str) -> dict[str, list[Reply]]:
         return {
             request: [
-                Reply(
-                    b"" if self._bodies[digest] is None else self._bodies[digest],
-                    status=status,
-                    headers={"Date": date},
-                )
+                Reply(self._unpack(digest), status=status, headers={"Date": date})
                 for status, date, digest in answers
             ]
             for request, answers in self._tests[test].items()
         }
+
+    def _keep(self, value: Any) -> str:
+        digest = sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+        self._bodies[digest] = value
+        return digest
+
+    def _pack(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._pack(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [
+                {_ROW: self._keep(self._pack(item))} if isinstance(item, Mapping) else item
+                for item in value
+            ]
+        return value
+
+    def _unpack(self, digest: str) -> Any:
+        """The body as it was; no bytes where there was none."""
+
+        def whole(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                if _ROW in value:
+                    return whole(self._bodies[value[_ROW]])
+                return {key: whole(item) for key, item in value.items()}
+            return [whole(item) for item in value] if isinstance(value, list) else value
+
+        body = self._bodies[digest]
+        return b"" if body is None else whole(body)
 
 
 class Player:
