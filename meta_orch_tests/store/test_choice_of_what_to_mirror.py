@@ -67,7 +67,7 @@ runs = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     st.lists(runs, max_size=16, unique_by=lambda run: run.key),
     st.sets(st.sampled_from(PIPELINES)),

@@ -47,7 +47,7 @@ pages = st.lists(
     min_size=1,
     max_size=3,
 )
-few = settings(max_examples=15)
+few = settings(max_examples=12)
 
 
 def content(pages: Iterable[Changes]) -> dict[str, tuple]:

@@ -13,7 +13,7 @@ from meta_orch.store import Store, StoreBusy
 from meta_orch_tests.store.work import hold, open_and_mark, read_until_told, write_pages
 from meta_orch_tests.support.workers import Worker, first_to_speak
 
-WRITERS, PAGES, KILLS = 6, 5, 6
+WRITERS, PAGES, KILLS = 6, 3, 4
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 # Each example is a handful of values, so that few transactions try many.
-few = settings(max_examples=15)
+few = settings(max_examples=12)
 
 
 def handful(

@@ -31,7 +31,7 @@ def read_until_told(pipe: Connection, path: Path) -> None:
     """Look for anything half done until told to stop. Says how many times it looked."""
     store = Store(path)
     looks = 0
-    while not pipe.poll(0.05):
+    while not pipe.poll(0.1):
         with store.read() as reader:
             torn = reader.answer(
                 """

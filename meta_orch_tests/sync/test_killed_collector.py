@@ -16,7 +16,7 @@ from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline, make_run, 
 from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.support.workers import Worker
 
-RUNS, PAGE_SIZE, KILLS = 30, 2, 6
+RUNS, PAGE_SIZE, KILLS = 20, 2, 4
 
 
 class Server(FakeOrchestrator):

@@ -1,4 +1,5 @@
 -- The views that people query. Each column says what it is: docs/store.md is checked against it.
+-- DuckLake takes all of this but the comments on columns of views.
 
 CREATE VIEW pipelines AS
 SELECT
