@@ -106,7 +106,7 @@ class Backlog:
                 shown = self._mirror(batch, dagster, location, deadline)
                 is_complete = batch.is_complete and shown == len(batch.runs)
                 if is_complete:
-                    cancel_unfinished(dagster, {metadata.INSTANCE: self.instance.name})
+                    cancel_unfinished(dagster, self.instance.name)
         except Timeout:
             return Progress(shown=0, is_complete=False, is_busy=True)
         return Progress(shown, is_complete)

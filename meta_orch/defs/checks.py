@@ -36,6 +36,8 @@ COLLECTOR_IS_FRESH: Final = "collector_is_fresh"
 
 _SHORTEST_TOLERANCE = timedelta(minutes=5)
 _MISSED_POLLS = 4
+_NAMED = 3
+"""Failed tasks in a description; the table has more."""
 _TOGETHER = 500
 """Pipelines whose checks one operation evaluates: Dagster loads few wide definitions faster than
 many narrow ones."""
@@ -65,18 +67,19 @@ def evaluate_last_run(
             description="No finished run is known.",
         )
     took = f" after {describe_duration(run.duration)}" if run.duration is not None else ""
+    failed = _failed(task_runs)
     return AssetCheckResult(
         asset_key=names.asset_key(pipeline),
         check_name=LAST_RUN_SUCCEEDED,
         passed=run.state is RunState.SUCCEEDED,
         severity=AssetCheckSeverity.ERROR if run.state.is_failure else AssetCheckSeverity.WARN,
-        description=f"{run.key.run_id}: {run.native_state}{took}.",
+        description=f"{run.key.run_id}: {run.native_state}{took}{_where(failed)}.",
         metadata=metadata.present(
             {
                 metadata.RUN_URL: metadata.url(run.url),
                 metadata.ENDED_AT: metadata.timestamp(run.ended_at),
                 metadata.MESSAGE: run.message,
-                metadata.FAILED_TASKS: failed_task_table(task_runs),
+                metadata.FAILED_TASKS: _failed_task_table(failed),
             }
         ),
     )
@@ -135,20 +138,35 @@ def as_evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
     )
 
 
-def failed_task_table(task_runs: Iterable[TaskRun]) -> MetadataValue | None:
-    """The task runs that failed, the last attempt of each; None where none did."""
+def _failed(task_runs: Iterable[TaskRun]) -> list[TaskRun]:
+    """The last attempt of each task run whose last attempt failed."""
     last = {task_run.task_run_id: task_run for task_run in task_runs}
+    return [task_run for task_run in last.values() if task_run.state.is_failure]
+
+
+def _where(failed: Iterable[TaskRun]) -> str:
+    """The tasks that failed by themselves, in words."""
+    tasks = [_name(task_run) for task_run in failed if task_run.state is RunState.FAILED]
+    more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
+    return f" at {', '.join(tasks[:_NAMED])}{more}" if tasks else ""
+
+
+def _name(task_run: TaskRun) -> str:
+    mapped = "" if task_run.map_index is None else f"[{task_run.map_index}]"
+    return f"{task_run.task}{mapped}"
+
+
+def _failed_task_table(failed: Iterable[TaskRun]) -> MetadataValue | None:
     return metadata.table(
         ("task", "state", "attempt", "message"),
         (
             (
-                metadata.link(task_run.task_run_id, task_run.url),
+                metadata.link(_name(task_run), task_run.url),
                 task_run.native_state,
                 task_run.attempt,
                 task_run.message,
             )
-            for task_run in last.values()
-            if task_run.state.is_failure
+            for task_run in failed
         ),
         most=20,
     )

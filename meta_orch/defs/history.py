@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from dagster import (
@@ -19,10 +19,10 @@ from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.assets import next_run
 from meta_orch.defs.checks import as_evaluation, evaluate_freshness, evaluate_last_run
-from meta_orch.domain.marks import MIRRORED_TAG, PIPELINE_TAG
+from meta_orch.domain.marks import MIRRORED_TAG
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.runs import Run, TaskRun
-from meta_orch.domain.states import RunState
+from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.store import CollectorStatus
 
 _STATUSES = {
@@ -111,19 +111,15 @@ def as_historical_run(
 
 
 def _tags(run: Run, pipeline: Pipeline, instance: InstanceConfig) -> dict[str, str]:
-    return metadata.present(
-        {
-            PIPELINE_TAG: str(pipeline.key),
-            MIRRORED_TAG: "true",
-            metadata.INSTANCE: instance.name,
-            metadata.ENVIRONMENT: instance.environment,
-            metadata.ORCHESTRATOR: pipeline.orchestrator,
-            metadata.RUN_ID: run.key.run_id,
-            metadata.RUN_URL: run.url,
-            metadata.TRIGGER: run.trigger.value,
-            **metadata.NO_RETRIES,  # they would launch the job, and so start the pipeline
-        }
-    )
+    """Few, as the Runs page prints them in every row: the rest is told by the run's events."""
+    title = metadata.orchestrator_title(pipeline.orchestrator)
+    is_known = run.trigger is not RunTrigger.UNKNOWN
+    return {
+        MIRRORED_TAG: instance.name,
+        metadata.RUN_ID: run.key.run_id,
+        metadata.LAUNCHED_BY: f"{title}: {run.trigger.value}" if is_known else title,
+        **metadata.NO_RETRIES,  # they would launch the job, and so start the pipeline
+    }
 
 
 def _message(run: Run, pipeline: Pipeline) -> str:
@@ -137,7 +133,8 @@ def _metadata(
     run: Run, pipeline: Pipeline, *, job_name: str, location: str | None
 ) -> dict[str, Any]:
     due = run.queued_at or run.scheduled_at
-    queue_time = run.started_at - due if run.started_at and due else None
+    # Prefect starts a run up to some seconds before it is due.
+    queue_time = max(run.started_at - due, timedelta(0)) if run.started_at and due else None
     window = run.logical_window
     return metadata.present(
         {

@@ -33,6 +33,9 @@ DEPENDS_ON: Final = f"{PREFIX}/depends_on"
 LEFT_OUT_EDGES: Final = f"{PREFIX}/left_out_edges"
 MAX_ACTIVE_RUNS: Final = f"{PREFIX}/max_active_runs"
 
+# On jobs.
+ASSET: Final = f"{PREFIX}/asset"
+
 # On instances.
 SERVER_URL: Final = f"{PREFIX}/server_url"
 SERVER_VERSION: Final = f"{PREFIX}/server_version"
@@ -67,6 +70,8 @@ ENVIRONMENT: Final = f"{PREFIX}/environment"
 ORCHESTRATOR: Final = f"{PREFIX}/orchestrator"
 PAUSED: Final = f"{PREFIX}/paused"
 
+LAUNCHED_BY: Final = "user"
+"""On runs: what Dagster's Runs page says under "Launched by", which is else "Manually launched"."""
 NO_RETRIES: Final = {"dagster/max_retries": "0"}
 """Keeps Dagster from executing a failed run again by itself."""
 

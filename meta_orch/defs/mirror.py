@@ -134,16 +134,15 @@ def is_older(run: HistoricalRun, shown: datetime | None) -> bool:
     return shown is not None and run.ended_at < shown - _ROUNDING
 
 
-def cancel_unfinished(instance: DagsterInstance, tags: Mapping[str, str]) -> int:
-    """End mirrored runs with these tags that a kill left unfinished. For when nothing is left to
-    mirror: the external run came to another outcome since, and this one would count as running for
-    ever. Returns how many there were."""
-    wanted = {**tags, MIRRORED_TAG: "true"}.items()
+def cancel_unfinished(instance: DagsterInstance, mirrored: str) -> int:
+    """End runs that show those of the instance `mirrored` and that a kill left unfinished. For when
+    nothing is left to mirror: the external run came to another outcome since, and this one would
+    count as running for ever. Returns how many there were."""
     begun = RunsFilter(statuses=[DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTED])
     left = [
         run
         for run in instance.get_runs(begun)
-        if wanted <= run.tags.items()
+        if run.tags.get(MIRRORED_TAG) == mirrored
         # One that somebody executes again from a mirrored one's page has its tags, and really runs.
         and UUID(run.run_id).version == _REVISION_UUID_VERSION
     ]

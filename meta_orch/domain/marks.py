@@ -7,4 +7,5 @@ another adapter reads, and would otherwise come back as one of Dagster's own.
 PIPELINE_TAG = "meta_orch/pipeline"
 """On the job that stands for a pipeline, and so on each run of that job: `INSTANCE/NAME`."""
 MIRRORED_TAG = "meta_orch/mirrored"
-"""On a run that shows a run of another orchestrator: `true`. Dagster did not execute it."""
+"""On a run that shows a run of another orchestrator: the instance's name. Dagster did not execute
+it."""

@@ -56,6 +56,19 @@ def test_a_failure_lists_the_tasks_whose_last_attempt_failed() -> None:
     table = result.metadata["meta_orch/failed_tasks"].value
     assert isinstance(table, str)
     assert table.splitlines()[2:] == ["| load | failed | 2 | no \\| space |"]
+    assert result.description == "run_1: failed after 10 min at load."
+
+
+def test_a_description_names_what_failed_and_not_what_was_never_tried() -> None:
+    failed = [
+        make_task_run("load", state=RunState.FAILED, task_run_id=f"load_{n}", map_index=n)
+        for n in range(5)
+    ]
+    never_ran = make_task_run("check", state=RunState.UPSTREAM_FAILED)
+    result = evaluate_last_run(PIPELINE, make_run(state=RunState.FAILED), [never_ran, *failed])
+    assert (
+        result.description == "run_1: failed after 10 min at load[0], load[1], load[2] and 2 more."
+    )
 
 
 def status(*, read: timedelta, caught_up: bool = True, error: str | None = None) -> CollectorStatus:

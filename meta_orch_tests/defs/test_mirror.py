@@ -32,7 +32,7 @@ from meta_orch.defs.history import HistoricalRun, as_historical_run
 from meta_orch.defs.mirror import cancel_unfinished, ends_shown, is_older, latest_verdicts, mirror
 from meta_orch.domain.marks import MIRRORED_TAG
 from meta_orch.domain.runs import Run
-from meta_orch.domain.states import RunState
+from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.store import CollectorStatus
 from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline, make_run
 
@@ -91,7 +91,7 @@ def test_a_success_is_a_run_with_its_true_times_and_a_materialization(
     assert record.start_time == NOON.timestamp()
     assert record.end_time == (NOON + timedelta(minutes=10)).timestamp()
     assert record.create_timestamp.replace(tzinfo=UTC) == NOON
-    assert record.dagster_run.tags[MIRRORED_TAG] == "true"
+    assert record.dagster_run.tags[MIRRORED_TAG] == INSTANCE
 
     latest = sqlite_instance.get_latest_materialization_event(KEY)
     assert latest
@@ -102,6 +102,19 @@ def test_a_success_is_a_run_with_its_true_times_and_a_materialization(
     assert shown.metadata[metadata.DURATION].value == 600
     assert shown.metadata[metadata.PARAMETERS].value == {"day": "2026-01-04"}
     assert shown.metadata[metadata.RUN_URL].value == "http://airflow.example/run"
+
+
+def test_who_launched_a_run_is_said_where_dagster_says_it() -> None:
+    scheduled, unknown = make_run(trigger=RunTrigger.SCHEDULE), make_run()
+    assert history_of(scheduled).tags["user"] == "Airflow: schedule"
+    assert history_of(unknown).tags["user"] == "Airflow"
+
+
+def test_a_run_that_started_before_it_was_due_did_not_wait() -> None:
+    early = make_run(queued_at=None, scheduled_at=NOON + timedelta(seconds=1))
+    shown = history_of(early).materialization
+    assert shown
+    assert shown.metadata[metadata.QUEUE_TIME].value == 0
 
 
 def test_a_run_tells_dagster_its_events_in_the_order_they_happened(
@@ -307,8 +320,8 @@ def test_what_a_kill_left_of_an_outcome_that_is_no_more_is_ended(
     again = DagsterRun("job", tags={**lost.tags}, status=DagsterRunStatus.STARTED)
     instance.add_run(again)  # executed again by a person, from a mirrored run's page
 
-    assert cancel_unfinished(instance, {metadata.INSTANCE: "another"}) == 0
-    assert cancel_unfinished(instance, {metadata.INSTANCE: INSTANCE}) == 1
+    assert cancel_unfinished(instance, "another") == 0
+    assert cancel_unfinished(instance, INSTANCE) == 1
 
     assert {run.run_id: run.status.value for run in instance.get_runs()} == {
         shown.run_id: "SUCCESS",
