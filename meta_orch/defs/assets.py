@@ -69,8 +69,12 @@ def pipeline_specs(
     return specs
 
 
-def instance_spec(instance: InstanceConfig) -> AssetSpec:
-    """The asset that stands for an instance: whether it is read, and what runs there now."""
+def instance_spec(instance: InstanceConfig, pipelines: int = 0) -> AssetSpec:
+    """The asset that stands for an instance: whether it is read, and what runs there now.
+
+    Args:
+        pipelines: how many of it are shown.
+    """
     title = metadata.orchestrator_title(instance.type)
     where = f" at {instance.url}" if instance.url else ", the instance that meta_orch runs in"
     acting = "only read" if instance.read_only else "read and acted on"
@@ -88,6 +92,7 @@ def instance_spec(instance: InstanceConfig) -> AssetSpec:
                 metadata.SERVER_URL: metadata.url(instance.url),
                 metadata.READ_ONLY: instance.read_only,
                 metadata.POLL_INTERVAL: describe_duration(instance.poll_interval),
+                metadata.PIPELINES: pipelines,
             }
         ),
     )

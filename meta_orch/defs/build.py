@@ -77,7 +77,7 @@ def build_definitions(
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
     return Definitions(
         assets=[
-            *(instance_spec(instance) for instance in config.instances),
+            *(instance_spec(i, len(by_instance[i.name])) for i in config.instances),
             *pipeline_specs(pipelines, instances, config.edges, jobs),
         ],
         asset_checks=build_checks([p.key for p in pipelines], instances, store, clock),

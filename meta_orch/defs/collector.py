@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Final
 
 from dagster import (
-    AssetObservation,
+    AssetMaterialization,
     DagsterError,
     DagsterInstance,
     DagsterRunStatus,
@@ -48,6 +48,7 @@ AT_ONCE: Final = 50
 AFTER_A_FAILED_JOB: Final = timedelta(minutes=10)
 """How long ticks do what they can themselves, before the job is launched again."""
 _LISTED_RUNS = 50
+_DIGEST_LENGTH = 12
 _HAVE_BEGUN = frozenset({RunState.RUNNING, RunState.WAITING, RunState.RETRYING, RunState.CANCELING})
 
 
@@ -107,7 +108,7 @@ class Collector:
             status = reader.collectors().get(self.instance.name)
             in_progress = reader.runs_in_progress(self.instance.name)
         if failure is None:
-            self._observe(context, in_progress, status)
+            self._update_own_asset(context, in_progress, status)
             words.append(f"{len(in_progress)} in progress; {self.pipelines} pipelines")
         self._publish_freshness(context.instance, status, deadline)
         words.append(self._reload(location, status))
@@ -158,7 +159,7 @@ class Collector:
         ended_at = datetime.fromtimestamp(record.end_time or 0, UTC)
         return self.clock() - ended_at < AFTER_A_FAILED_JOB
 
-    def _observe(
+    def _update_own_asset(
         self,
         context: SensorEvaluationContext,
         in_progress: Sequence[Run],
@@ -166,9 +167,11 @@ class Collector:
     ) -> None:
         """Put on the instance's asset what runs now, where that is not what it says already."""
         what = repr([(run.key, run.native_state) for run in in_progress])
-        digest = sha256(what.encode()).hexdigest()
+        digest = sha256(what.encode()).hexdigest()[:_DIGEST_LENGTH]
         if digest != context.cursor:
-            context.instance.report_runless_asset_event(self._observation(in_progress, status))
+            context.instance.report_runless_asset_event(
+                _snapshot(self.instance.name, in_progress, status)
+            )
             context.update_cursor(digest)
 
     def _publish_freshness(
@@ -192,36 +195,6 @@ class Collector:
             return []
         return [pipeline.key for pipeline in self._stored_pipelines()]
 
-    def _observation(
-        self, in_progress: Sequence[Run], status: CollectorStatus | None
-    ) -> AssetObservation:
-        begun = sum(run.state in _HAVE_BEGUN for run in in_progress)
-        return AssetObservation(
-            names.instance_key(self.instance.name),
-            metadata=metadata.present(
-                {
-                    metadata.RUNNING: begun,
-                    metadata.QUEUED: len(in_progress) - begun,
-                    metadata.RUNS_IN_PROGRESS: metadata.table(
-                        ("pipeline", "run", "state", "since (UTC)"),
-                        (
-                            (
-                                run.key.pipeline.name,
-                                metadata.link(run.key.run_id, run.url),
-                                run.native_state,
-                                f"{run.effective_at:%Y-%m-%d %H:%M:%S}" if run.effective_at else "",
-                            )
-                            for run in in_progress
-                        ),
-                        most=_LISTED_RUNS,
-                    ),
-                    metadata.PIPELINES: self.pipelines,
-                    metadata.SERVER_VERSION: status.server_version if status else None,
-                    metadata.LAST_READ: metadata.timestamp(status.succeeded_at if status else None),
-                }
-            ),
-        )
-
     def _reload(self, location: Location | None, status: CollectorStatus | None) -> str:
         """Have the location loaded again where the store has another catalogue than it shows."""
         if is_own_dagster(self.instance) or location is None or status is None:
@@ -235,3 +208,35 @@ class Collector:
 def _words(collection: Collection) -> str:
     behind = "caught up" if collection.caught_up else "not caught up yet"
     return f"{collection.runs} runs read, {behind}"
+
+
+def _snapshot(
+    instance: str, in_progress: Sequence[Run], status: CollectorStatus | None
+) -> AssetMaterialization:
+    """What an instance's asset says: what runs now. Its data is what the store holds, which a
+    reading has just brought up to date."""
+    begun = sum(run.state in _HAVE_BEGUN for run in in_progress)
+    return AssetMaterialization(
+        names.instance_key(instance),
+        metadata=metadata.present(
+            {
+                metadata.RUNNING: begun,
+                metadata.QUEUED: len(in_progress) - begun,
+                metadata.RUNS_IN_PROGRESS: metadata.table(
+                    ("pipeline", "run", "state", "since (UTC)"),
+                    (
+                        (
+                            run.key.pipeline.name,
+                            metadata.link(run.key.run_id, run.url),
+                            run.native_state,
+                            f"{run.effective_at:%Y-%m-%d %H:%M:%S}" if run.effective_at else "",
+                        )
+                        for run in in_progress
+                    ),
+                    most=_LISTED_RUNS,
+                ),
+                metadata.SERVER_VERSION: status.server_version if status else None,
+                metadata.LAST_READ: metadata.timestamp(status.succeeded_at if status else None),
+            }
+        ),
+    )

@@ -9,6 +9,7 @@ from dagster import (
     Failure,
     GraphDefinition,
     JobDefinition,
+    MetadataValue,
     OpDefinition,
     OpExecutionContext,
     in_process_executor,
@@ -17,7 +18,7 @@ from dagster import (
 from pydantic import Field
 
 from meta_orch.config import InstanceConfig
-from meta_orch.defs import metadata
+from meta_orch.defs import metadata, names
 from meta_orch.defs.connection import Connect
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.marks import PIPELINE_TAG
@@ -55,7 +56,12 @@ def build_jobs(
         GraphDefinition(name=jobs[pipeline.key], node_defs=[start_run]).to_job(
             description=_description(pipeline, instances[pipeline.key.instance]),
             tags=_tags(pipeline),
-            metadata=metadata.present({metadata.PIPELINE_URL: metadata.url(pipeline.url)}),
+            metadata=metadata.present(
+                {
+                    metadata.PIPELINE_URL: metadata.url(pipeline.url),
+                    metadata.ASSET: MetadataValue.asset(names.asset_key(pipeline.key)),
+                }
+            ),
             executor_def=in_process_executor,
         )
         for pipeline in pipelines
@@ -100,7 +106,12 @@ def _start_run_op(
         except MetaOrchError as error:
             raise Failure(
                 str(error),
-                metadata=metadata.present({metadata.PIPELINE_URL: metadata.url(pipeline.url)}),
+                metadata=metadata.present(
+                    {
+                        metadata.PIPELINE_URL: metadata.url(pipeline.url),
+                        metadata.ASSET: MetadataValue.asset(names.asset_key(pipeline.key)),
+                    }
+                ),
                 allow_retries=False,
             ) from None
         context.log.info("Asked %s for run %s of %s", instance.name, run.key.run_id, pipeline.key)

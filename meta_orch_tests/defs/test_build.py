@@ -117,7 +117,7 @@ def test_the_dagster_that_meta_orch_runs_in_is_collected_and_not_shown_twice(
         assert [p.key.name for p in reader.pipelines("here")] == [f"{NAME}__mirror_backlog"]
     assert assets_of(world.load()) == {NAME, f"{NAME}/orders", "here"}
     assert len(world.dagster.get_runs()) == runs
-    assert world.dagster.get_latest_materialization_event(AssetKey(["here"])) is None
+    assert world.dagster.get_latest_materialization_event(AssetKey(["here"]))
 
 
 def test_a_file_that_is_no_store_is_named_with_what_to_do(tmp_path: Path) -> None:

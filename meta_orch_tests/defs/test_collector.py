@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from dagster import (
     AssetKey,
-    AssetRecordsFilter,
     DagsterInstance,
     DagsterRunStatus,
     RunRequest,
@@ -91,21 +90,21 @@ def test_what_runs_now_is_on_the_instances_asset_and_told_only_when_it_changes(
     for _ in range(3):
         world.tick()
 
-    def observations() -> list[dict[str, object]]:
-        found = world.dagster.fetch_observations(AssetRecordsFilter(AssetKey([NAME])), limit=10)
+    def told_so_far() -> list[dict[str, object]]:
+        found = world.dagster.fetch_materializations(AssetKey([NAME]), limit=10)
         return [
-            {key: value.value for key, value in record.asset_observation.metadata.items()}
+            {key: value.value for key, value in record.asset_materialization.metadata.items()}
             for record in found.records
-            if record.asset_observation
+            if record.asset_materialization
         ]
 
-    (told,) = observations()
+    (told,) = told_so_far()
     assert told["meta_orch/running"] == 1
     assert "orders" in str(told["meta_orch/runs_in_progress"])
 
     world.fake.finish_run(make_run("going", pipeline).key)
     world.tick()
-    assert [told["meta_orch/running"] for told in observations()] == [0, 1]
+    assert [told["meta_orch/running"] for told in told_so_far()] == [0, 1]
 
 
 def test_a_server_that_does_not_answer_fails_the_tick_with_what_to_do(world: World) -> None:
