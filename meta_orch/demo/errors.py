@@ -22,7 +22,11 @@ class ProcessDied(DemoError):
 
 
 class RequestFailed(DemoError, OSError):
-    """A server answered with an error, or not at all."""
+    """A server answered with an error, or not at all; then `status` is None."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotReady(DemoError):

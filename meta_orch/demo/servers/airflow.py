@@ -9,8 +9,10 @@ import shutil
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from meta_orch.demo.environments import AIRFLOW, ensure_environment
 from meta_orch.demo.errors import RequestFailed
@@ -84,8 +86,20 @@ class AirflowServer(Server):
 
     def start_run(self, dag: str, **parameters: Any) -> str:
         """Trigger a DAG; the id of its run."""
-        body = {"logical_date": None, "conf": parameters}
-        return self.request("POST", f"/api/v2/dags/{dag}/dagRuns", body)["dag_run_id"]
+        run = f"manual__{uuid4()}"
+        body = {"dag_run_id": run, "logical_date": None, "conf": parameters}
+        for is_last in (False, False, True):
+            try:
+                self.request("POST", f"/api/v2/dags/{dag}/dagRuns", body)
+                break
+            except RequestFailed as error:
+                if error.status == HTTPStatus.CONFLICT:
+                    break  # the try before did it after all
+                # On SQLite a request may wait for a lock that its own server holds, until it
+                # gives up after some seconds.
+                if error.status != HTTPStatus.INTERNAL_SERVER_ERROR or is_last:
+                    raise
+        return run
 
     def run_state(self, dag: str, run: str) -> str:
         """The state of a run, in Airflow's word."""
@@ -177,8 +191,6 @@ class AirflowServer(Server):
         return self.folder / "passwords.json"
 
     def _variables(self) -> Mapping[str, str]:
-        # Five processes write to it: with the usual five seconds a busy machine sees locks expire.
-        database = self.folder / "airflow.db"
         return {
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__API__BASE_URL": self.url,
@@ -203,7 +215,7 @@ class AirflowServer(Server):
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "5",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=60",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.folder / "task-logs"),
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

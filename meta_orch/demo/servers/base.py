@@ -25,7 +25,7 @@ from meta_orch.demo.processes import (
     wait_until,
 )
 
-START_SECONDS = 180
+START_SECONDS = 300
 _REQUEST_SECONDS = 60
 _ERROR_BYTES = 1000
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -185,7 +185,8 @@ def request_json(method: str, url: str, body: Any, headers: Mapping[str, str]) -
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(_ERROR_BYTES).decode(errors="replace")
-        raise RequestFailed(f"{method} {url}: {error.code} {error.reason}: {said}") from error
+        message = f"{method} {url}: {error.code} {error.reason}: {said}"
+        raise RequestFailed(message, status=error.code) from error
     except (OSError, HTTPException) as error:
         raise RequestFailed(f"{method} {url}: {error}") from error
     return json.loads(text) if text else None
