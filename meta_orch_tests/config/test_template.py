@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from syrupy.assertion import SnapshotAssertion
@@ -71,6 +71,7 @@ def test_what_is_commented_out_as_a_default_is_the_default(key: str, tmp_path: P
     assert load(let_in, tmp_path) == load(commented, tmp_path)
 
 
+@settings(max_examples=30)
 @given(
     name=st.from_regex(r"[A-Za-z][A-Za-z0-9_]*", fullmatch=True),
     username=st.text(min_size=1).filter(lambda text: "${" not in text),
