@@ -26,6 +26,10 @@ docs: .venv/dev.installed
 	$(BIN)/python -m meta_orch.cli.reference > docs/cli.md
 	$(BIN)/meta-orch schema > docs/meta_orch.schema.json
 
+# The README's pictures, made by the browser tests.
+screenshots: .venv/dev.installed
+	META_ORCH_SCREENSHOTS=docs/images $(BIN)/python -m pytest meta_orch_tests/browser
+
 # The newest versions that go together, for every interpreter that the project is for.
 constraints: .venv/dev.installed
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
