@@ -2,6 +2,7 @@
 
     python -m meta_orch_tests.contract.record_airflow 3.3.2
     python -m meta_orch_tests.contract.record_airflow 3.0.6 --environment FOLDER
+    python -m meta_orch_tests.contract.record_airflow 3.3.2 --only test_a_started_run
 
 The version that the demonstration pins is installed where it is missing. For another one, make the
 environment first: `uv venv FOLDER`, then `uv pip install --python FOLDER apache-airflow==3.0.6
@@ -37,7 +38,8 @@ class _Hire:
 @click.command()
 @click.argument("version")
 @click.option("--environment", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def main(version: str, environment: Path | None) -> None:
+@click.option("--only", default="test", help="A `-k` expression: the tests to record.")
+def main(version: str, environment: Path | None, only: str) -> None:
     name = f"airflow-{version}"
     with tempfile.TemporaryDirectory() as folder:
         dags = shutil.copytree(LIVE / "dags", Path(folder) / "dags")
@@ -47,7 +49,13 @@ def main(version: str, environment: Path | None) -> None:
             if found != version:
                 raise click.ClickException(f"the environment holds Airflow {found}, not {version}")
             studio = Studio(name, server.url, server.password, dags)
-            arguments = [str(Path(__file__).parent), "-k", f"{name}-recorded", "-p", "no:xdist"]
+            arguments = [
+                str(Path(__file__).parent),
+                "-k",
+                f"{name}-recorded and ({only})",
+                "-p",
+                "no:xdist",
+            ]
             sys.exit(pytest.main(arguments, plugins=[_Hire(studio)]))
 
 

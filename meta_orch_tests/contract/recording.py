@@ -14,7 +14,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -32,13 +32,6 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
     "fileloc": lambda path: f"/dags/{PurePosixPath(path).name}",
     "hostname": lambda host: "worker" if host else host,
     "unixname": lambda _: "airflow",
-    "entrypoint": lambda path: PurePosixPath(path or "").name,
-    "storage_key": lambda _: "recorded",
-    # Prefect is asked for spans of time that end now.
-    "after_": lambda _: "then",
-    "before_": lambda _: "then",
-    "since": lambda _: "then",
-    "until": lambda _: "then",
 }
 
 
@@ -70,10 +63,29 @@ class Recording:
         return cls(content["tests"], content["bodies"])
 
     def save(self, name: str) -> None:
-        content = {"tests": self._tests, "bodies": self._bodies}
         FOLDER.mkdir(exist_ok=True)
-        file = FOLDER / f"{name}.json"
-        file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+        sections = {
+            "bodies": self._used(),
+            "tests": {test: dict(requests) for test, requests in self._tests.items()},
+        }
+        texts = (f"{json.dumps(name)}: {_by_line(lines)}" for name, lines in sections.items())
+        (FOLDER / f"{name}.json").write_text(f"{{{', '.join(texts)}}}\n")
+
+    def _used(self) -> dict[str, Any]:
+        """The bodies that a test's answers are made of."""
+        used: dict[str, Any] = {}
+        wanted = [
+            answer[2]
+            for requests in self._tests.values()
+            for answers in requests.values()
+            for answer in answers
+        ]
+        while wanted:
+            digest = wanted.pop()
+            if digest not in used:
+                used[digest] = self._bodies[digest]
+                wanted.extend(_rows_of(used[digest]))
+        return used
 
     def forget(self, test: str) -> None:
         self._tests[test] = defaultdict(list)
@@ -123,6 +135,25 @@ class Recording:
         return b"" if body is None else whole(body)
 
 
+def _rows_of(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if _ROW in value:
+            yield value[_ROW]
+        for item in value.values():
+            yield from _rows_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _rows_of(item)
+
+
+def _by_line(entries: Mapping[str, Any]) -> str:
+    """JSON with an entry on each line, sorted, for diffs that can be read."""
+    lines = (
+        f"{json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted(entries.items())
+    )
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 class Player:
     """Answers as the server did in one test."""
 
@@ -169,7 +200,7 @@ class Recorder:
             },
         )
         try:
-            with urllib.request.urlopen(forwarded, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(forwarded, timeout=150) as answer:  # noqa: S310
                 return Reply(answer.read(), answer.status, {"Date": answer.headers["Date"]})
         except urllib.error.HTTPError as error:
             with error:

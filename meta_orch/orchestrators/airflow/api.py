@@ -19,7 +19,13 @@ from meta_orch.orchestrators.airflow.paging import (
 )
 from meta_orch.orchestrators.airflow.transport import Answer, Query, Transport
 from meta_orch.orchestrators.answers import Fields
-from meta_orch.orchestrators.base import NotFound, Server, ServerFailed, UnexpectedAnswer
+from meta_orch.orchestrators.base import (
+    NotFound,
+    Server,
+    ServerFailed,
+    UnexpectedAnswer,
+    Unreachable,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +154,7 @@ class AirflowApi:
         if len(runs) > _RUNS_ONE_BY_ONE:
             try:
                 return list(self._task_instances_by_post(runs))
-            except ServerFailed as error:
+            except (ServerFailed, Unreachable) as error:
                 _log.info("%s; the runs are read one by one", error)
         return [row for run in runs for row in self._task_instances_of(*run)]
 
