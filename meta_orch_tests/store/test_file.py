@@ -13,7 +13,7 @@ import pytest
 
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.readings import Changes
-from meta_orch.store import Store, StoreBusy, StoreUnusable
+from meta_orch.store import Store, StoreBusy, StoreUnusable, gate
 from meta_orch.testing.builders import INSTANCE, NOON, make_run
 
 PATIENCE = 60.0
@@ -141,3 +141,26 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match=r"cannot be made: .*set store\.path"), store.read():
         pass
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_where_there_is_no_gate_to_stand_in_line_at_the_file_is_shared_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "fcntl", None)  # as on Windows
+    with store.write() as writer:
+        writer.save_changes(INSTANCE, Changes("c"), NOON)
+    with store.read() as reader:
+        assert reader.cursor(INSTANCE) == "c"
+
+
+def test_who_stands_in_line_for_too_long_is_told_so(store: Store) -> None:
+    with store.read():
+        pass
+    impatient = Store(store.path, patience=timedelta(milliseconds=20))
+    with gate.gate(store.path.parent, deadline=0) as is_first:
+        assert is_first
+        with pytest.raises(StoreBusy, match="other processes, one after another"):
+            with impatient.write():
+                pass
+    with impatient.write():
+        pass
