@@ -17,6 +17,8 @@ from meta_orch.sync.edges import known_edges, without_cycles
 
 LARGEST_GROUP = 500
 """Of pipelines that Dagster's graph still shows well; a larger instance is split by owner."""
+_SOURCE_PAGES = {"airflow": "{url}/code"}
+"""By orchestrator, the page that shows a pipeline's source text; Prefect and Dagster have none."""
 
 
 def pipeline_specs(
@@ -120,11 +122,23 @@ def _group(pipeline: Pipeline, size: int) -> str:
 def _description(pipeline: Pipeline) -> str:
     """What it is for, where somebody wrote that down, and how it is started."""
     title = metadata.orchestrator_title(pipeline.orchestrator)
-    state = "Paused. " if pipeline.is_paused else ""
-    schedule = describe_schedules(pipeline.schedules)
-    open_it = f" {metadata.link(f'Open in {title}', pipeline.url)}" if pipeline.url else ""
-    facts = f"{state}{title} schedule: {schedule}.{open_it}"
-    return f"{pipeline.description.strip()}\n\n{facts}" if pipeline.description else facts
+    facts = [
+        f"{title}, paused." if pipeline.is_paused else f"{title}.",
+        f"{describe_schedules(pipeline.schedules)}.",
+    ]
+    if pipeline.url:
+        facts.append(metadata.link(f"Open in {title}", pipeline.url))
+    purpose = (pipeline.description or "").strip()
+    return "\n\n".join(filter(None, (purpose, " ".join(facts))))
+
+
+def _source(pipeline: Pipeline) -> MetadataValue | str | None:
+    """Where the definition lies, and a link to its text where the orchestrator shows that."""
+    page = _SOURCE_PAGES.get(pipeline.orchestrator)
+    if page and pipeline.url:
+        address = page.format(url=pipeline.url)
+        return MetadataValue.md(metadata.link(pipeline.source_path or address, address))
+    return pipeline.source_path
 
 
 def _tags(pipeline: Pipeline, instance: InstanceConfig) -> dict[str, str]:
@@ -144,7 +158,7 @@ def _metadata(pipeline: Pipeline) -> dict[str, object]:
             metadata.SCHEDULE: describe_schedules(pipeline.schedules),
             metadata.NEXT_RUN: metadata.timestamp(next_run(pipeline)),
             metadata.PIPELINE_URL: metadata.url(pipeline.url),
-            metadata.SOURCE: pipeline.source_path,
+            metadata.SOURCE: _source(pipeline),
             metadata.VERSION: pipeline.version,
             metadata.OWNERS: ", ".join(other_owners),
             metadata.NATIVE_TAGS: ", ".join(other_tags),

@@ -68,7 +68,7 @@ def describe_schedule(schedule: Schedule) -> str:
 def describe_schedules(schedules: tuple[Schedule, ...]) -> str:
     """All schedules of a pipeline, which may have none."""
     if not schedules:
-        return "None: started by people and by other pipelines"
+        return "No schedule: started by people and by other pipelines"
     return "; ".join(describe_schedule(schedule) for schedule in schedules)
 
 

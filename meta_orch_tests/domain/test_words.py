@@ -81,7 +81,7 @@ def test_a_rule_without_plain_words_is_shown_as_it_stands(rule: str) -> None:
 def test_several_schedules_are_listed_and_none_is_said() -> None:
     hourly = Schedule(ScheduleKind.INTERVAL, interval=timedelta(hours=1))
     assert describe_schedules((hourly, hourly)) == "Every 1 h; Every 1 h"
-    assert describe_schedules(()).startswith("None")
+    assert describe_schedules(()).startswith("No schedule")
 
 
 @pytest.mark.parametrize(
