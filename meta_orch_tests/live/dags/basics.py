@@ -7,7 +7,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
-from airflow.sdk import DAG, Asset, Param, TriggerRule, chain, dag, task
+from airflow.sdk import DAG, Asset, Param, chain, dag, task
 
 START = pendulum.datetime(2026, 1, 1, tz="Europe/Berlin")
 RAW = Asset(name="raw", uri="file:///data/raw.csv")
@@ -26,7 +26,7 @@ with DAG(
     chain(
         BashOperator(task_id="extract", bash_command="echo extracted"),
         EmptyOperator(task_id="check"),
-        BashOperator(task_id="load", bash_command="echo loaded", trigger_rule=TriggerRule.ALL_DONE),
+        BashOperator(task_id="load", bash_command="echo loaded", trigger_rule="all_done"),
     )
 
 
