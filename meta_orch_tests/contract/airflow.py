@@ -263,7 +263,9 @@ class Studio:
         self._recording.forget(label)
         recorder = Recorder(self._url, self._recording, label)
         server = cleanup.enter_context(LoopbackServer(recorder.answer))
-        return AirflowSubject(label, server.url, self._password, self._dags, cleanup)
+        subject = AirflowSubject(label, server.url, self._password, self._dags, cleanup)
+        subject.poll_seconds = 3  # each poll is played back later
+        return subject
 
     def pytest_sessionfinish(self) -> None:
         self._recording.save(self.name)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
+from meta_orch.demo.servers import DagsterServer
 from meta_orch_tests.contract.airflow import live_airflow, recorded_airflow
+from meta_orch_tests.contract.dagster import LOCATION, MODULE, live_dagster
 from meta_orch_tests.contract.fake import FakeSubject
 from meta_orch_tests.contract.prefect import live_prefect, recorded_prefect
 from meta_orch_tests.contract.subject import Subject, Watcher
@@ -19,8 +22,9 @@ SUBJECTS: Mapping[str, Open] = {
     "airflow-3.3.2-recorded": recorded_airflow("airflow-3.3.2"),
     "airflow-3.0.6-recorded": recorded_airflow("airflow-3.0.6"),
     "airflow-live": live_airflow,
-    "prefect-3.8.8-recorded": recorded_prefect("prefect-3.8.8"),
+    "prefect-3.8.8-recorded": recorded_prefect,
     "prefect-live": live_prefect,
+    "dagster-live": live_dagster,
 }
 
 
@@ -40,6 +44,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ],
             indirect=True,
         )
+
+
+@pytest.fixture(scope="session")
+def dagster_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServer]:
+    """A running Dagster with the code location of its adapter's tests."""
+    folder = tmp_path_factory.mktemp("dagster")
+    settings = {"PYTHONPATH": str(Path(__file__).parents[2])}  # the location is a test's module
+    with DagsterServer(folder, locations={LOCATION: MODULE}, settings=settings) as server:
+        yield server
 
 
 @pytest.fixture

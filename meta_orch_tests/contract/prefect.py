@@ -1,4 +1,4 @@
-"""Prefect as a subject: a live server, or the recording of one."""
+"""Prefect as a subject: a live server, or rows recorded from one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -22,8 +22,8 @@ from meta_orch.domain.runs import RunKey
 from meta_orch.orchestrators.base import Orchestrator
 from meta_orch.orchestrators.prefect import PrefectOrchestrator
 from meta_orch.orchestrators.prefect.catalogue import TASKS_ARRIVE
-from meta_orch_tests.contract.recording import Player, Recorder, Recording
 from meta_orch_tests.contract.subject import Feature, Role, Subject
+from meta_orch_tests.orchestrators.prefect.server import PrefectInMemory
 from meta_orch_tests.support.loopback import LoopbackServer
 
 INSTANCE = "prefect_contract"
@@ -60,11 +60,10 @@ class PrefectSubject(Subject):
         Feature.SOURCES: "it keeps where a flow lies, and not its text",
     }
 
-    def __init__(self, label: str, url: str, cleanup: ExitStack, *, is_live: bool) -> None:
+    def __init__(self, label: str, url: str, cleanup: ExitStack) -> None:
         super().__init__(label)
         self._url = url
         self._cleanup = cleanup
-        self._is_live = is_live
         self._runs = 0
         self._undo: dict[str, Callable[[], None]] = {}
 
@@ -169,10 +168,6 @@ class PrefectSubject(Subject):
             for undo in list(self._undo.values()):
                 undo()
 
-    def pause_between_polls(self) -> None:
-        if self._is_live:
-            super().pause_between_polls()
-
     def show_tasks(self) -> None:
         """Let the pipelines whose tasks are looked at run once, so that their tasks are known."""
         runs = [self.start(self.pipelines[role]) for role in (Role.CHAIN, Role.MAPPED)]
@@ -225,55 +220,28 @@ _READY: set[str] = set()
 
 def live_prefect(request: pytest.FixtureRequest, label: str) -> Subject:
     server = request.getfixturevalue("prefect_server")
-    subject = PrefectSubject(label, server.url, ExitStack(), is_live=True)
-    make_ready(subject, server.url)
+    subject = PrefectSubject(label, server.url, ExitStack())
+    if server.url not in _READY:
+        subject.show_tasks()
+        _READY.add(server.url)
     return subject
 
 
-def make_ready(subject: PrefectSubject, url: str) -> None:
-    if url not in _READY:
-        subject.show_tasks()
-        _READY.add(url)
+def recorded_prefect(_: pytest.FixtureRequest, label: str) -> Subject:
+    """The subject on rows that were recorded from a live server, in a server that works in memory:
+    to play back whole exchanges would tie the tests to the very requests of one version."""
+    return RecordedPrefectSubject(label, PrefectInMemory(), ExitStack())
 
 
-def recorded_prefect(name: str) -> Callable[[pytest.FixtureRequest, str], Subject]:
-    """The subject that plays back `recordings/NAME.json`, or that makes it (`record.py`)."""
+class RecordedPrefectSubject(PrefectSubject):
+    poll_seconds = 0
 
-    def open_subject(request: pytest.FixtureRequest, label: str) -> Subject:
-        cleanup = ExitStack()
-        studio = request.config.pluginmanager.get_plugin("studio")
-        if studio is not None:
-            return studio.open_subject(label, cleanup)
-        recording = Recording.load(name)
-        if not recording.has(label):
-            pytest.fail(f"{label} is not in {name}.json: see record.py")
-        player = Player(recording, label)
-        server = cleanup.enter_context(LoopbackServer(player.answer))
-        cleanup.callback(lambda: _fail_on(player.unknown))
-        return PrefectSubject(label, server.url, cleanup, is_live=False)
+    def __init__(self, label: str, rows: PrefectInMemory, cleanup: ExitStack) -> None:
+        server = cleanup.enter_context(LoopbackServer(rows.answer))
+        super().__init__(label, server.url, cleanup)
+        self._rows = rows
+        rows.advance(timedelta(hours=1))  # what was recorded is past
 
-    return open_subject
-
-
-class PrefectStudio:
-    """A pytest plugin: makes recordings of a server while the contract's tests run on it."""
-
-    def __init__(self, name: str, url: str) -> None:
-        self.name = name
-        self._url = url
-        self._recording = Recording()
-
-    def open_subject(self, label: str, cleanup: ExitStack) -> Subject:
-        make_ready(PrefectSubject("ready", self._url, ExitStack(), is_live=True), self._url)
-        self._recording.forget(label)
-        recorder = Recorder(self._url, self._recording, label)
-        server = cleanup.enter_context(LoopbackServer(recorder.answer))
-        return PrefectSubject(label, server.url, cleanup, is_live=True)
-
-    def pytest_sessionfinish(self) -> None:
-        self._recording.save(self.name)
-
-
-def _fail_on(unknown: list[str]) -> None:
-    if unknown:
-        pytest.fail(f"not in the recording, so it must be made anew: {', '.join(unknown)}")
+    def pause_between_polls(self) -> None:
+        self._rows.advance(timedelta(seconds=1))
+        self._rows.work()

@@ -61,6 +61,9 @@ class Feature(StrEnum):
     STATE_EDIT = "setting a finished run to another state"
     SOURCES = "the source of a pipeline"
     PAUSE = "pausing a pipeline"
+    INTERVALS = "interval schedules"
+    SOURCE_PATH = "where a pipeline's source lies"
+    POOLS = "pools"
     STAYS_OPEN = "a run that stays open until somebody acts"
 
 

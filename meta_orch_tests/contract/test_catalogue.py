@@ -45,8 +45,12 @@ def test_a_pipeline_tells_what_people_want_to_know_of_it(subject: Subject) -> No
     assert pipeline.url is not None
     assert pipeline.url.startswith("http")
     assert pipeline.version
-    assert pipeline.source_path
     assert not pipeline.is_paused
+
+
+@pytest.mark.needs(Feature.SOURCE_PATH)
+def test_a_pipeline_tells_where_its_source_lies(subject: Subject) -> None:
+    assert read_role(subject, Role.CHAIN).source_path
 
 
 @pytest.mark.needs(Feature.OWNERS)
@@ -108,6 +112,7 @@ def test_a_cron_schedule_has_its_expression_and_time_zone(subject: Subject) -> N
     assert (schedule.expression, schedule.timezone) == ("30 5 * * 1-5", "Europe/Berlin")
 
 
+@pytest.mark.needs(Feature.INTERVALS)
 def test_an_interval_has_its_length(subject: Subject) -> None:
     (schedule,) = read_role(subject, Role.INTERVAL).schedules
     assert schedule.kind is ScheduleKind.INTERVAL
@@ -319,6 +324,7 @@ def test_the_source_of_a_pipeline_is_its_text(subject: Subject) -> None:
     assert pipeline.key.name in source
 
 
+@pytest.mark.needs(Feature.POOLS)
 def test_pools_have_names_of_their_own(subject: Subject) -> None:
     with subject.connect() as orchestrator:
         assert isinstance(orchestrator, ReadsPools)

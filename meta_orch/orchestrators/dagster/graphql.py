@@ -69,7 +69,8 @@ class GraphQLSource:
 
     def read_fingerprint(self) -> str:
         """One request."""
-        return sha256(repr(self._ask(queries.FINGERPRINT)).encode()).hexdigest()
+        workspace = self._part(self._ask(queries.FINGERPRINT), "workspaceOrError")
+        return sha256(repr(workspace).encode()).hexdigest()
 
     def read_pipelines(self, known: Mapping[PipelineKey, Pipeline]) -> tuple[Pipeline, ...]:
         """One request, and one more for each repository."""

@@ -46,7 +46,7 @@ def parse_repository(instance: str, repository: Row, base: str) -> Iterator[Pipe
             owners=tuple(sorted(owners[job["name"]])),
             tags=tuple(
                 sorted(
-                    f"{key}:{value}"
+                    f"{key}:{value}" if value else key
                     for key, value in tags.items()
                     if not key.startswith(("dagster/", ".dagster/"))
                 )

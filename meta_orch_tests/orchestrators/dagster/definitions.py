@@ -1,6 +1,8 @@
 """A code location for the tests: one job for each thing that a reader must get right. Dagster reads
 its annotations, so they are not postponed."""
 
+import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +36,7 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
-@dg.job(description="Doubles and adds up", tags={"team": "sales"})
+@dg.job(description="Doubles and adds up")
 def sums() -> None:
     total(parts().map(double).collect())
 
@@ -81,11 +83,51 @@ def waits() -> None:
     wait()
 
 
+@dg.op(config_schema=dg.Permissive())
+def take() -> None: ...
+
+
+@dg.config_mapping(
+    config_schema={
+        "number": dg.Field(int, is_required=False),
+        "api_key": dg.Field(str, is_required=False),
+    }
+)
+def flat(given: dict) -> dict:
+    """So that the run config is the parameters themselves."""
+    return {"ops": {"take": {"config": dict(given)}}}
+
+
+@dg.job(config=flat)
+def takes() -> None:
+    take()
+
+
+@dg.job(description="One after the other", tags={"sales": "", "team": "finance"})
+def chain() -> None:
+    after(double(fine()))
+
+
+def added_jobs() -> list[dg.JobDefinition]:
+    """Those that tests add while Dagster runs: their descriptions by name, in a file."""
+    file = Path(os.environ.get("DAGSTER_HOME", ".")) / "added_jobs.json"
+    descriptions = json.loads(file.read_text()) if file.exists() else {}
+    return [make_job(name, text) for name, text in descriptions.items()]
+
+
+def make_job(name: str, description: str) -> dg.JobDefinition:
+    @dg.job(name=name, description=description, tags={"described": str(len(description))})
+    def added() -> None:
+        fine()
+
+    return added
+
+
 both = dg.define_asset_job("both", ["raw", "clean"])
 
 nightly = dg.ScheduleDefinition(
     name="nightly",
-    job=sums,
+    job=chain,
     cron_schedule="30 5 * * 1-5",
     execution_timezone="Europe/Berlin",
     default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -100,7 +142,7 @@ def watch() -> dg.SkipReason:
 
 defs = dg.Definitions(
     assets=[raw, clean],
-    jobs=[sums, fails, waits, both],
+    jobs=[sums, chain, takes, fails, waits, both, *added_jobs()],
     schedules=[nightly, twice],
     sensors=[watch],
 )

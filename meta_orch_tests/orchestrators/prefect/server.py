@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class PrefectInMemory:
         self.rows: dict[str, dict[str, Row]] = {
             kind: {row["id"]: row for row in rows.get(kind, ())} for kind in kinds
         }
+        self.recorded: tuple[Row, ...] = tuple(deepcopy(list(self.rows["flow_runs"].values())))
         ends = [r["end_time"] for r in self.rows["flow_runs"].values() if r["end_time"]]
         self.now: datetime = parse_instant(max(ends, default=None)) or datetime.now(UTC)
         self.now += timedelta(minutes=1)
@@ -85,7 +87,8 @@ class PrefectInMemory:
         ended = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
         run["state_type"] = state_type
         run["state_name"] = name or state_type.capitalize()
-        run["next_scheduled_start_time"] = None
+        is_due = state_type == "SCHEDULED"
+        run["next_scheduled_start_time"] = self.now.isoformat() if is_due else None
         if state_type == "RUNNING":
             run["start_time"] = run["start_time"] or self.now.isoformat()
         if state_type not in ended:
@@ -109,11 +112,13 @@ class PrefectInMemory:
 
     def answer(self, request: Request) -> Reply:
         try:
-            return self._answer(request)
+            reply = self._answer(request)
         except Unsupported as error:
-            return Reply({"detail": f"not in this server: {error}"}, status=501)
+            reply = Reply({"detail": f"not in this server: {error}"}, status=501)
+        date = self.now.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return replace(reply, headers={"Date": date, **reply.headers})
 
-    def _answer(self, request: Request) -> Reply:
+    def _answer(self, request: Request) -> Reply:  # noqa: PLR0911  one for each endpoint
         path, body = request.path.removeprefix("/api"), request.body or {}
         match path.strip("/").split("/"):
             case ["csrf-token"]:
@@ -122,15 +127,26 @@ class PrefectInMemory:
                 return self._events(body)
             case ["deployments", deployment, "create_flow_run"]:
                 return self._create_run(deployment, body)
-            case [*_, "filter"] if body["limit"] > PAGE_LIMIT:
+            case [*_, act] if act in {"set_state", "pause_deployment", "resume_deployment"}:
+                return self._act(path, body)
+            case _ if request.method in {"PATCH", "DELETE"} or path == "/deployments/":
+                return self._act(path, {**body, "method": request.method})
+            case [*_, "filter"] if body.get("limit", 0) > PAGE_LIMIT:
                 return Reply({"detail": "Invalid limit"}, status=422)
-        date = {"Date": self.now.strftime("%a, %d %b %Y %H:%M:%S GMT")}
-        return Reply(self._read(path, body), headers=date)
+        return Reply(self._read(path, body))
 
-    def _read(self, path: str, body: Row) -> Any:
+    def _read(self, path: str, body: Row) -> Any:  # noqa: PLR0911  one for each endpoint
         match path.removeprefix("/v2").strip("/").split("/"):
             case ["admin", "version"]:
                 return self.version
+            case ["health"]:
+                return True
+            case ["deployments", "name", flow, name]:
+                return self.deployment(f"{flow}/{name}")
+            case ["flows", "name", name]:
+                return next(row for row in self.rows["flows"].values() if row["name"] == name)
+            case [kind, row_id] if row_id in self.rows.get(kind, {}):
+                return self.rows[kind][row_id]
             case [kind, "filter"]:
                 return self._filtered(kind, body)
             case [kind, "count"]:
@@ -140,24 +156,78 @@ class PrefectInMemory:
                 return {"results": found[: body["limit"]], "count": len(found)}
         raise Unsupported(path)
 
+    def _act(self, path: str, body: Row) -> Reply:
+        """What people do to a server by hand."""
+        method = body.pop("method", "POST")
+        match method, path.strip("/").split("/"):
+            case "POST", ["flow_runs", run, "set_state"]:
+                state = body["state"]
+                self.set_state(self.rows["flow_runs"][run], state["type"], state.get("name"))
+            case "POST", ["deployments", deployment, act]:
+                row = self.rows["deployments"][deployment]
+                row.update(paused=act.startswith("pause"), updated=self._tick())
+            case "POST", ["deployments"]:
+                like = self.deployment("sums/manual")
+                added = str(uuid5(NOWHERE, f"{body['name']} {self._tick()}"))
+                row = {**deepcopy(like), **body, "id": added, "updated": self._tick()}
+                self.rows["deployments"][added] = row
+            case "PATCH", ["deployments", deployment]:
+                self.rows["deployments"][deployment].update(**body, updated=self._tick())
+            case "DELETE", [kind, row_id]:
+                del self.rows[kind][row_id]
+            case _:
+                raise Unsupported(f"{method} {path}")
+        return Reply({})
+
+    def _tick(self) -> str:
+        """A time that no other change has."""
+        self.now += timedelta(microseconds=1)
+        return self.now.isoformat()
+
+    def work(self) -> None:
+        """Let time do what it does to runs: those that are due start, those that run end, as the
+        recorded run of the same deployment did and with task runs like its own."""
+        for run in list(self.rows["flow_runs"].values()):
+            due = run["next_scheduled_start_time"]
+            is_planned = run["created_by"] is not None
+            if run["state_type"] == "SCHEDULED" and due and not is_planned:
+                self.set_state(run, "RUNNING")
+                run["run_count"] += 1
+            elif run["state_type"] == "RUNNING":
+                self._finish(run)
+
+    def _finish(self, run: Row) -> None:
+        like = next(
+            row
+            for row in self.recorded
+            if row["deployment_id"] == run["deployment_id"] and row["end_time"]
+        )
+        for task in list(self.rows["task_runs"].values()):
+            if task["flow_run_id"] == like["id"]:
+                own = str(uuid5(NOWHERE, f"{run['id']} {task['id']} {run['run_count']}"))
+                times = {"start_time": run["start_time"], "end_time": self.now.isoformat()}
+                begun = times if task["start_time"] else {}
+                self.rows["task_runs"][own] = {**task, "id": own, "flow_run_id": run["id"], **begun}
+        self.set_state(run, like["state_type"], like["state_name"])
+
     def _create_run(self, deployment_id: str, body: Row) -> Reply:
         deployment = self.rows["deployments"].get(deployment_id)
         if deployment is None:
             return Reply({"detail": "Deployment not found"}, status=404)
         for run in self.rows["flow_runs"].values():
-            if run["idempotency_key"] == body["idempotency_key"]:
+            if (key := body.get("idempotency_key")) and run["idempotency_key"] == key:
                 return Reply(run)
         flow = self.rows["flows"][deployment["flow_id"]]["name"]
+        state_type = body.get("state", {}).get("type", "SCHEDULED")
         run = self.add_run(
             f"{flow}/{deployment['name']}",
-            parameters=body["parameters"],
-            idempotency_key=body["idempotency_key"],
-            state_type="SCHEDULED",
-            state_name="Scheduled",
+            parameters=body.get("parameters", {}),
+            idempotency_key=body.get("idempotency_key"),
+            state_type=state_type,
             start_time=None,
             end_time=None,
             run_count=0,
-            next_scheduled_start_time=self.now.isoformat(),
+            next_scheduled_start_time=self.now.isoformat() if state_type == "SCHEDULED" else None,
         )
         return Reply(run, status=201)
 
