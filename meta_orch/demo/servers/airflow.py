@@ -88,17 +88,12 @@ class AirflowServer(Server):
         """Trigger a DAG; the id of its run."""
         run = f"manual__{uuid4()}"
         body = {"dag_run_id": run, "logical_date": None, "conf": parameters}
-        for is_last in (False, False, True):
-            try:
-                self.request("POST", f"/api/v2/dags/{dag}/dagRuns", body)
-                break
-            except RequestFailed as error:
-                if error.status == HTTPStatus.CONFLICT:
-                    break  # the try before did it after all
-                # On SQLite a request may wait for a lock that its own server holds, until it
-                # gives up after some seconds.
-                if error.status != HTTPStatus.INTERNAL_SERVER_ERROR or is_last:
-                    raise
+        path = f"/api/v2/dags/{dag}/dagRuns"
+        try:
+            self._request_again("POST", path, body, busy=HTTPStatus.INTERNAL_SERVER_ERROR)
+        except RequestFailed as error:
+            if error.status != HTTPStatus.CONFLICT:  # or an earlier try did it after all
+                raise
         return run
 
     def run_state(self, dag: str, run: str) -> str:

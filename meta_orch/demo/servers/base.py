@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +30,8 @@ from meta_orch.demo.processes import (
 START_SECONDS = 300
 _REQUEST_SECONDS = 60
 _ERROR_BYTES = 1000
+_TRIES = 5
+_PAUSE_SECONDS = 1
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -113,6 +117,18 @@ class Server(ABC):
             RequestFailed: no answer, or another status than 2xx.
         """
         return request_json(method, self.url + path, body, self._login_headers())
+
+    def _request_again(self, method: str, path: str, body: Any, *, busy: HTTPStatus) -> Any:
+        """As `request`, and again after a `busy`: on SQLite, a write that met another's lock. For
+        requests that come to the same when they are repeated."""
+        for _ in range(_TRIES):
+            try:
+                return self.request(method, path, body)
+            except RequestFailed as error:
+                if error.status != busy:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+        return self.request(method, path, body)
 
     @abstractmethod
     def _launch(self) -> None:

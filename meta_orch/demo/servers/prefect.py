@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from meta_orch.demo.environments import PREFECT, ensure_environment
 from meta_orch.demo.errors import RequestFailed
@@ -76,7 +78,8 @@ class PrefectServer(Server):
         """Start a run of a deployment (`flow/deployment`); the id of its flow run."""
         found = self.request("GET", f"/api/deployments/name/{deployment}")
         path = f"/api/deployments/{found['id']}/create_flow_run"
-        return self.request("POST", path, {"parameters": parameters})["id"]
+        body = {"parameters": parameters, "idempotency_key": str(uuid4())}
+        return self._request_again("POST", path, body, busy=HTTPStatus.SERVICE_UNAVAILABLE)["id"]
 
     def run_state(self, run: str) -> str:
         """The type of a flow run's state, in Prefect's word."""
@@ -129,6 +132,5 @@ class PrefectServer(Server):
             "PREFECT_RUNNER_POLL_FREQUENCY": "2",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # SQLite is locked while a run reports itself
             "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
         }
