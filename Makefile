@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint docs constraints pins benchmark clean
+.PHONY: demo test test-fast lint docs screenshots constraints pins benchmark clean
 
 demo: .venv/demo.installed
 	$(BIN)/meta-orch demo $(ARGS)

@@ -67,7 +67,8 @@ def test_every_meta_orch_command_on_a_page_is_one(page: Path) -> None:
             with main.make_context("meta-orch", command[1:]) as context:
                 name, subcommand, rest = main.resolve_command(context, command[1:])
             assert subcommand is not None
-            with subcommand.make_context(name, [word for word in rest if word != ">"]):
+            words = [word for word in rest if word != ">"]
+            with subcommand.make_context(name, words, parent=context):
                 pass
 
 
