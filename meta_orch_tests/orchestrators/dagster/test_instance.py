@@ -11,13 +11,13 @@ import dagster as dg
 import pytest
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.marks import MIRRORED_TAG, PIPELINE_TAG
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.orchestrators.base import ActingRefused, OrchestratorError
 from meta_orch.orchestrators.dagster import DagsterOrchestrator
-from meta_orch.orchestrators.dagster.rows import MIRRORED_TAG
 from meta_orch_tests.orchestrators.dagster import definitions
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -132,10 +132,11 @@ def test_a_retried_run_says_which_attempt_it_is(
     assert runs_of(read(dagster))[run_id].attempt == 3
 
 
-def test_runs_that_mirror_another_orchestrator_are_neither_runs_nor_pipelines_here(
-    instance: dg.DagsterInstance, dagster: DagsterOrchestrator
+@pytest.mark.parametrize("tag", [MIRRORED_TAG, PIPELINE_TAG])
+def test_runs_that_show_those_of_another_orchestrator_are_neither_runs_nor_pipelines_here(
+    instance: dg.DagsterInstance, dagster: DagsterOrchestrator, tag: str
 ) -> None:
-    create(instance, "fails", tags={MIRRORED_TAG: "airflow/daily_orders"})
+    create(instance, "fails", tags={tag: "airflow/daily_orders"})
     run_id = create(instance)
     assert set(runs_of(read(dagster))) == {run_id}
     assert set(pipelines_of(dagster)) == {"sums"}
