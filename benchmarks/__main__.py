@@ -53,7 +53,7 @@ INTRODUCTION = """
 def main(quick: bool, only: tuple[str, ...], output: Path | None, folder: Path | None) -> None:
     """Measure meta_orch beside yardsticks, and write down what came of it."""
     console = Console()
-    logging.getLogger("dagster").setLevel(logging.WARNING)  # it logs each tick
+    logging.disable(logging.INFO)  # Dagster logs each tick
     chosen = [benchmark for benchmark in BENCHMARKS if benchmark.NAME in (only or NAMES)]
     if output is None and not quick:
         output = DOCUMENT

@@ -9,6 +9,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -189,7 +190,8 @@ class SeededPrefect(Seeded):
         return parse_instant(self._prefect.request("GET", f"/api/flow_runs/{run}")["end_time"])
 
     def _post(self, path: str, body: Any) -> Any:
-        return self._prefect.request("POST", path, body)
+        busy = HTTPStatus.SERVICE_UNAVAILABLE
+        return self._prefect.request_again("POST", path, body, busy=busy)
 
     def login(self) -> dict[str, Any]:
         login = {"type": "basic", "username": PrefectServer.username}

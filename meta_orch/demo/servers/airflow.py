@@ -90,7 +90,7 @@ class AirflowServer(Server):
         body = {"dag_run_id": run, "logical_date": None, "conf": parameters}
         path = f"/api/v2/dags/{dag}/dagRuns"
         try:
-            self._request_again("POST", path, body, busy=HTTPStatus.INTERNAL_SERVER_ERROR)
+            self.request_again("POST", path, body, busy=HTTPStatus.INTERNAL_SERVER_ERROR)
         except RequestFailed as error:
             if error.status != HTTPStatus.CONFLICT:  # or an earlier try did it after all
                 raise

@@ -118,7 +118,7 @@ class Server(ABC):
         """
         return request_json(method, self.url + path, body, self._login_headers())
 
-    def _request_again(self, method: str, path: str, body: Any, *, busy: HTTPStatus) -> Any:
+    def request_again(self, method: str, path: str, body: Any, *, busy: HTTPStatus) -> Any:
         """As `request`, and again after a `busy`: on SQLite, a write that met another's lock. For
         requests that come to the same when they are repeated."""
         for _ in range(_TRIES):

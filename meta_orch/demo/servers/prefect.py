@@ -79,7 +79,7 @@ class PrefectServer(Server):
         found = self.request("GET", f"/api/deployments/name/{deployment}")
         path = f"/api/deployments/{found['id']}/create_flow_run"
         body = {"parameters": parameters, "idempotency_key": str(uuid4())}
-        return self._request_again("POST", path, body, busy=HTTPStatus.SERVICE_UNAVAILABLE)["id"]
+        return self.request_again("POST", path, body, busy=HTTPStatus.SERVICE_UNAVAILABLE)["id"]
 
     def run_state(self, run: str) -> str:
         """The type of a flow run's state, in Prefect's word."""
