@@ -211,7 +211,7 @@ def _build_checks(
     @op(
         name=f"{instance.name}__checks_{number}",
         description=f"Evaluates checks from what meta_orch has stored of {instance.name}.",
-        out={name: Out(Nothing, is_required=False) for name in outputs},
+        out=dict.fromkeys(outputs, Out(Nothing, is_required=False)),
     )
     def evaluate(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
         now = clock()

@@ -102,16 +102,18 @@ class Collector:
             raise
         except MetaOrchError as error:
             failure = error
-        request, mirrored = self._mirror(context.instance, location, deadline)
-        words.append(mirrored)
         with self.store.read() as reader:
             status = reader.collectors().get(self.instance.name)
             in_progress = reader.runs_in_progress(self.instance.name)
         if failure is None:
             self._update_own_asset(context, in_progress, status)
             words.append(f"{len(in_progress)} in progress; {self.pipelines} pipelines")
-        self._publish_freshness(context.instance, status, deadline)
         words.append(self._reload(location, status))
+        request = None
+        if not self.reloader.is_asking:  # a reload waits for this tick's end: pipelines before runs
+            request, mirrored = self._mirror(context.instance, location, deadline)
+            words.append(mirrored)
+        self._publish_freshness(context.instance, status, deadline)
         summary = "; ".join(filter(None, words))
         context.log.info(summary)
         if failure is not None:

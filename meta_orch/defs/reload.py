@@ -81,6 +81,7 @@ class Reloader:
         webserver: its address.
         loaded: the digest of each instance's catalogue that the definitions were built from.
         clock: gives the time as aware UTC.
+        reload: has a webserver load a location, as `reload_location` does.
     """
 
     def __init__(
@@ -97,10 +98,18 @@ class Reloader:
         self._compared: dict[str, datetime] = {}
         self._current = dict(loaded)
         self._answered: dict[str, str] = {}
-        self._asked_at: datetime | None = None
+        # A location that shows nothing yet is not to wait.
+        is_empty = set(loaded.values()) <= {catalogue_digest(())}
+        self._asked_at = None if is_empty else clock()
+        self._is_asking = False
         self._problem: str | None = None
         self._ticks = 0
         self._condition = threading.Condition()
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the webserver is about to be asked, or has been and has not answered."""
+        return self._is_asking
 
     @contextmanager
     def tick(self) -> Iterator[None]:
@@ -130,13 +139,16 @@ class Reloader:
         return current not in (self._loaded.get(instance), self._answered.get(instance))
 
     def ask(self, location: str) -> str:
-        """Ask for a reload as soon as no tick is under way, unless that was done lately. Returns
-        what came of it, in words."""
+        """Ask for a reload as soon as no tick is under way, unless the last one was lately. Returns
+        what comes of it, in words."""
         with self._condition:
             now = self._clock()
+            if self._is_asking:
+                return f"{self.webserver} is being asked to load it"
             if self._asked_at is not None and now - self._asked_at < _BETWEEN_REQUESTS:
-                return self._problem or f"{self.webserver} was asked to load it"
+                return self._problem or f"{self.webserver} will be asked to load it"
             self._asked_at = now
+            self._is_asking = True
         threading.Thread(
             target=self._ask, args=(location, dict(self._current)), name="reload", daemon=True
         ).start()
@@ -156,3 +168,5 @@ class Reloader:
             self._problem = None
             self._answered.update(wanted)
             _log.info("%s has loaded %s again: the catalogue changed", self.webserver, location)
+        finally:
+            self._is_asking = False

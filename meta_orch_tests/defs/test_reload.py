@@ -47,6 +47,7 @@ class World:
         self.reloader = Reloader(
             WEBSERVER, {INSTANCE: catalogue_digest([ORDERS])}, self.clock, self.webserver
         )
+        self.now += timedelta(seconds=31)
 
     def clock(self) -> datetime:
         return self.now
@@ -133,6 +134,20 @@ def test_several_changes_in_a_row_are_one_request(world: World) -> None:
     assert len(world.webserver.asked) == 2
 
 
+def test_a_location_that_was_just_loaded_waits_and_one_that_shows_nothing_does_not() -> None:
+    webserver = Webserver()
+    loaded, empty = (
+        Reloader(WEBSERVER, {INSTANCE: catalogue_digest(known)}, lambda: NOON, webserver)
+        for known in ([ORDERS], [])
+    )
+    for reloader in (loaded, empty):
+        assert reloader.compare(INSTANCE, LATER, lambda: [make_pipeline("new")])
+    assert "will be asked" in loaded.ask("meta_orch")
+    assert not loaded.is_asking
+    assert "asking" in empty.ask("meta_orch")
+    webserver.wait()
+
+
 def test_a_failure_is_tolerated_told_and_tried_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -152,6 +167,7 @@ def test_no_tick_is_ended_by_a_reload(world: World) -> None:
     world.compare()
     with world.reloader.tick():
         world.reloader.ask("meta_orch")
+        assert world.reloader.is_asking
         assert not world.webserver.answered.wait(0.2)
     world.webserver.wait()
     assert world.webserver.asked == ["meta_orch"]
