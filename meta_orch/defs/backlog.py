@@ -103,7 +103,7 @@ class Backlog:
         lock = FileLock(self.store.path.with_name(f".mirror_{self.instance.name}.lock"))
         try:
             with lock.acquire(timeout=patience.total_seconds()):
-                shown = self._mirror(batch, dagster, location, deadline)
+                shown = self._mirror(batch, dagster, location, deadline) if batch.runs else 0
                 is_complete = batch.is_complete and shown == len(batch.runs)
                 if is_complete:
                     cancel_unfinished(dagster, self.instance.name)
