@@ -81,6 +81,8 @@ class ChangesReader:
 
     def read(self, cursor: Cursor | None, *, since: datetime) -> Iterator[Changes]:
         place = cursor or Cursor(watermark=since, horizon=since)
+        if place.horizon and place.began_at is None:
+            yield from self._open_for_long(place)
         while True:
             rows = self._source.read_runs(
                 updated_after=place.watermark, before=place.before, limit=self._page_size
@@ -103,6 +105,17 @@ class ChangesReader:
             yield last
             last = self._missing(missing[start : start + self._page_size], place)
         yield replace(last, cursor=finished.write())
+
+    def _open_for_long(self, place: Cursor) -> Iterator[Changes]:
+        """Before a first pass: what is open, though nothing happened to it since the horizon."""
+        before: str | None = None
+        while True:
+            rows = self._source.read_open_runs(before=before, limit=self._page_size)
+            if rows:
+                before = rows[-1].run_id
+                yield self._changes(rows, place)
+            if len(rows) < self._page_size:
+                return
 
     def _missing(self, run_ids: list[str], place: Cursor) -> Changes:
         rows = self._source.read_runs_by_id(run_ids)

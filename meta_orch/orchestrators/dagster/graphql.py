@@ -28,7 +28,7 @@ from meta_orch.orchestrators.base import (
 )
 from meta_orch.orchestrators.dagster import queries
 from meta_orch.orchestrators.dagster.parse import ASSET_JOB, parse_repository, parse_run_row
-from meta_orch.orchestrators.dagster.rows import REQUEST_TAG, RunRow
+from meta_orch.orchestrators.dagster.rows import OPEN_STATUSES, REQUEST_TAG, RunRow
 
 if TYPE_CHECKING:
     import httpx
@@ -95,6 +95,11 @@ class GraphQLSource:
                 "cursor": before,
                 "limit": limit,
             }
+        )
+
+    def read_open_runs(self, *, before: str | None, limit: int) -> list[RunRow]:
+        return self._runs(
+            {"filter": {"statuses": list(OPEN_STATUSES)}, "cursor": before, "limit": limit}
         )
 
     def read_runs_by_id(self, run_ids: list[str]) -> list[RunRow]:

@@ -15,13 +15,13 @@ from hashlib import sha256
 from typing import Any
 
 import dagster
-from dagster import DagsterInstance, DagsterRun, RunRecord, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from meta_orch.config.models import InstanceConfig
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.orchestrators.base import ActingRefused, OrchestratorError, Server
-from meta_orch.orchestrators.dagster.rows import TYPE, RunRow, StepRow, instant
+from meta_orch.orchestrators.dagster.rows import OPEN_STATUSES, TYPE, RunRow, StepRow, instant
 
 LATEST_RUNS = 200
 """How many runs the fingerprint looks at."""
@@ -96,6 +96,11 @@ class InstanceSource:
     def read_runs(self, *, updated_after: datetime, before: str | None, limit: int) -> list[RunRow]:
         with self._asking():
             chosen = RunsFilter(updated_after=updated_after)
+            return [self._row(r) for r in self._records(chosen, limit=limit, cursor=before)]
+
+    def read_open_runs(self, *, before: str | None, limit: int) -> list[RunRow]:
+        with self._asking():
+            chosen = RunsFilter(statuses=[DagsterRunStatus(status) for status in OPEN_STATUSES])
             return [self._row(r) for r in self._records(chosen, limit=limit, cursor=before)]
 
     def read_runs_by_id(self, run_ids: list[str]) -> list[RunRow]:

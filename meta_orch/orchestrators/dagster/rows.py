@@ -32,6 +32,7 @@ _STATES = {
     "FAILURE": RunState.FAILED,
     "CANCELED": RunState.CANCELED,
 }
+OPEN_STATUSES = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
 _STEP_STATES = {
     "IN_PROGRESS": RunState.RUNNING,
     "SUCCESS": RunState.SUCCEEDED,
@@ -103,6 +104,10 @@ class Source(Protocol):
 
     def read_runs(self, *, updated_after: datetime, before: str | None, limit: int) -> list[RunRow]:
         """Runs that were updated later, by falling id; `before` is the last run read."""
+        ...
+
+    def read_open_runs(self, *, before: str | None, limit: int) -> list[RunRow]:
+        """Runs that have not ended, by falling id."""
         ...
 
     def read_runs_by_id(self, run_ids: list[str]) -> list[RunRow]:

@@ -53,6 +53,13 @@ def create(instance: dg.DagsterInstance, job: str = "sums", **options: Any) -> s
     return instance.create_run_for_job(definitions.defs.resolve_job_def(job), **options).run_id
 
 
+def create_finished(instance: dg.DagsterInstance) -> str:
+    """A run that was canceled before it began."""
+    run = instance.create_run_for_job(definitions.sums)
+    instance.report_run_canceled(run)
+    return run.run_id
+
+
 def read(
     dagster: DagsterOrchestrator, cursor: str | None = None, open_runs: tuple[RunKey, ...] = ()
 ) -> list[Changes]:
@@ -181,10 +188,11 @@ def test_the_fingerprint_changes_with_the_jobs_and_not_with_their_runs(
 def test_a_backlog_is_read_page_by_page_and_nothing_is_read_again_after_a_stop(
     instance: dg.DagsterInstance,
 ) -> None:
-    ids = {create(instance) for _ in range(7)}
+    ids = {create_finished(instance) for _ in range(7)}
     with adapter_for(instance, page_size=2) as dagster:
-        first = [next(dagster.read_changes(None, (), since=LONG_AGO))]
-        second = read(dagster, first[0].cursor)
+        pages = dagster.read_changes(None, (), since=LONG_AGO)
+        first = [next(pages), next(pages)]
+        second = read(dagster, first[-1].cursor)
         assert set(runs_of(first)) | set(runs_of(second)) == ids
         assert not set(runs_of(first)) & set(runs_of(second))
 
@@ -192,7 +200,7 @@ def test_a_backlog_is_read_page_by_page_and_nothing_is_read_again_after_a_stop(
 def test_reading_goes_on_when_the_run_that_it_stopped_at_was_deleted(
     instance: dg.DagsterInstance,
 ) -> None:
-    ids = [create(instance) for _ in range(5)]
+    ids = [create_finished(instance) for _ in range(5)]
     with adapter_for(instance, page_size=2) as dagster:
         page = next(dagster.read_changes(None, (), since=LONG_AGO))
         instance.delete_run(page.runs[-1].key.run_id)
@@ -211,6 +219,15 @@ def test_an_open_run_is_read_until_it_is_deleted(
     assert run_id in runs_of(later)
     instance.delete_run(run_id)
     assert [page.gone for page in read(dagster, later[-1].cursor, (key,))] == [(), (key,)]
+
+
+def test_a_run_that_is_open_for_longer_than_the_lookback_is_read(
+    instance: dg.DagsterInstance, dagster: DagsterOrchestrator
+) -> None:
+    run_id = create(instance)
+    horizon = datetime.now(UTC) + timedelta(days=1)
+    pages = list(dagster.read_changes(None, (), since=horizon))
+    assert set(runs_of(pages)) == {run_id}
 
 
 def test_a_pass_over_nothing_new_is_one_empty_page(
