@@ -96,6 +96,7 @@ def what_is_missing(
     ran: Mapping[AssetPath, bool | None],
     shown: Mapping[AssetPath, Shown],
     edges: Iterable[tuple[AssetPath, AssetPath]],
+    started: Iterable[AssetPath] = (),
 ) -> list[str]:
     """What the servers hold and the UI does not show yet, each in a few words; sorted.
 
@@ -103,8 +104,9 @@ def what_is_missing(
         ran: pipelines, and whether the last finished run of each succeeded.
         shown: assets.
         edges: upstream and downstream of edges that there have to be.
+        started: pipelines of which a run was started, so that one has to finish.
     """
-    missing = []
+    missing = [f"a finished run of {'/'.join(path)}" for path in started if ran.get(path) is None]
     for path, succeeded in ran.items():
         name, asset = "/".join(path), shown.get(path)
         if asset is None:

@@ -105,7 +105,11 @@ class Story:
             (tuple(upstream.split("/")), tuple(downstream.split("/")))
             for upstream, downstream in (*DECLARED_EDGES, *_OTHER_EDGES)
         ]
-        return what_is_missing(ran, read_shown(self.dagster), edges)
+        started = [
+            *((AIRFLOW, dag) for dag in (*_FIRST_DAGS, *_BYSTANDING_DAGS)),
+            *((PREFECT, *flow.split("/")) for flow in (*_FIRST_FLOWS, *_LATER_FLOWS)),
+        ]
+        return what_is_missing(ran, read_shown(self.dagster), edges, started)
 
     def _wait(self, missing: Callable[[], list[str]], say: Callable[[str], None]) -> None:
         """Until nothing is missing; says what is."""

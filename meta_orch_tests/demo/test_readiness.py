@@ -21,7 +21,11 @@ SHOWN = {
 
 
 def test_nothing_is_missing_where_everything_is_shown() -> None:
-    assert what_is_missing(RAN, SHOWN, EDGES) == []
+    assert what_is_missing(RAN, SHOWN, EDGES, started=[FINE, BROKEN]) == []
+
+
+def test_a_run_that_was_started_has_to_finish() -> None:
+    assert what_is_missing(RAN, SHOWN, EDGES, started=[IDLE]) == ["a finished run of airflow/idle"]
 
 
 @pytest.mark.parametrize(
