@@ -1,0 +1,121 @@
+"""What a person sees of the demonstration in Dagster's UI."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from meta_orch_tests.browser.pages import Colour, Dagster, expect_colour
+
+pytestmark = pytest.mark.browser
+
+DAGS = [
+    *("ingest_orders", "ingest_customers", "exchange_rates", "stage_orders"),
+    *("settle_refunds", "restate_day", "index_catalogue", "close_year"),
+]
+DEPLOYMENTS = [
+    *("live-dashboard", "hourly-scores", "weekday-sync"),
+    *("nightly-invoices", "partner-feed", "weekly-pruning"),
+]
+TABLES = ["staged_orders", "customers", "orders", "revenue_by_region", "customer_value"]
+
+
+def test_lineage_leads_from_airflow_through_dagster_to_prefect(dagster: Dagster) -> None:
+    dagster.open_lineage()
+    for group in ("airflow", "warehouse", "prefect"):
+        expect_colour(dagster.group(group), Colour.SUCCEEDED)
+    for group in ("airflow", "prefect"):
+        expect_colour(dagster.group(group), Colour.FAILED)
+
+    dagster.expand_all_groups()
+
+    for name in (*DAGS, *TABLES, *DEPLOYMENTS):
+        expect(dagster.asset(name)).to_be_visible()
+    dagster.take_picture("lineage")
+
+
+def test_a_pipeline_whose_last_run_failed_is_red_and_the_others_are_green(
+    dagster: Dagster,
+) -> None:
+    dagster.open_lineage()
+    dagster.expand_all_groups()
+    for name in ("settle_refunds", "nightly-invoices"):
+        expect_colour(dagster.asset(name), Colour.FAILED)
+    for name in ("ingest_orders", "stage_orders", "orders", "live-dashboard"):
+        expect_colour(dagster.asset(name), Colour.SUCCEEDED)
+
+
+def test_the_page_of_a_failing_dag_says_when_it_runs_that_it_failed_and_where_to_look(
+    dagster: Dagster,
+) -> None:
+    dagster.open("assets/airflow/settle_refunds")
+    dagster.expect_text("Failed in")
+    dagster.expect_text("Match the bank's list of refunds with the orders they are for.")
+    dagster.expect_text("Every 15 minutes (UTC)")
+    expect(dagster.page.get_by_role("link", name="Open in Airflow")).to_have_attribute(
+        "href", re.compile("/dags/settle_refunds$")
+    )
+    dagster.take_picture("asset")
+
+
+def test_the_checks_of_a_failing_dag_name_the_task_that_failed(dagster: Dagster) -> None:
+    dagster.open("assets/airflow/settle_refunds?view=checks&checkDetail=last_run_succeeded")
+    dagster.expect_text(re.compile(r"failed after .* at read_bank_file\."))
+    dagster.expect_text("collector_is_fresh")
+    expect(dagster.page.get_by_text("Succeeded", exact=True)).to_be_visible()
+    expect(
+        dagster.page.get_by_role("link", name=re.compile("/dags/settle_refunds/runs/"))
+    ).to_be_visible()
+    dagster.take_picture("checks")
+
+
+def test_the_events_of_a_flow_have_its_parameters_its_duration_and_the_native_link(
+    dagster: Dagster,
+) -> None:
+    dagster.open("assets/prefect/export-feed/partner-feed?view=events")
+    dagster.expect_text("meta_orch/duration_seconds")
+    dagster.expect_text("meta_orch/parameters")
+    expect(dagster.page.get_by_role("link", name=re.compile("/runs/flow-run/"))).to_be_visible()
+
+
+def test_the_page_of_a_dagster_asset_names_its_neighbours_in_other_orchestrators(
+    dagster: Dagster,
+) -> None:
+    dagster.open("assets/staged_orders")
+    expect(dagster.page.get_by_role("link", name=re.compile("stage_orders$")).first).to_be_visible()
+    dagster.open("assets/revenue_by_region")
+    for deployment in ("live-dashboard", "partner-feed"):
+        expect(dagster.page.get_by_role("link", name=re.compile(deployment)).first).to_be_visible()
+
+
+def test_the_timeline_has_the_runs_of_every_orchestrator(dagster: Dagster) -> None:
+    dagster.open("overview/activity/timeline")
+    dagster.page.get_by_text("1hr", exact=True).click()
+    for job in ("airflow__ingest_orders", "prefect__publish_dashboard__live_dashboard"):
+        expect_colour(dagster.timeline_row(job), Colour.SUCCEEDED)
+    for job in ("airflow__settle_refunds", "prefect__send_invoices__nightly_invoices"):
+        expect_colour(dagster.timeline_row(job), Colour.FAILED)
+    dagster.expect_text("warehouse")
+    dagster.take_picture("timeline")
+
+
+def test_the_runs_page_lists_the_runs_of_airflow_and_prefect(dagster: Dagster) -> None:
+    dagster.open("runs")
+    dagster.expect_text("Launched by")
+    expect(dagster.run_row("prefect__export_feed__partner_feed", "Success")).to_be_visible()
+    dagster.take_picture("runs")
+    for job in ("airflow__settle_refunds", "prefect__send_invoices__nightly_invoices"):
+        dagster.open(f"runs?q[0]=job:{job}")
+        expect(dagster.run_row(job, "Failure")).to_be_visible()
+    dagster.expect_text("Prefect: manual")
+
+
+def test_a_run_leads_to_its_page_in_its_own_orchestrator(dagster: Dagster) -> None:
+    dagster.open("runs?q[0]=job:airflow__settle_refunds")
+    dagster.page.get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).first.click()
+    dagster.expect_text("RUN_FAILURE")
+    expect(
+        dagster.page.get_by_role("link", name=re.compile("/dags/settle_refunds/runs/")).first
+    ).to_be_visible()
