@@ -16,8 +16,10 @@ from uuid import uuid4
 
 from meta_orch.demo.environments import AIRFLOW, ensure_environment
 from meta_orch.demo.errors import RequestFailed
-from meta_orch.demo.processes import LOOPBACK, wait_until
+from meta_orch.demo.processes import LOOPBACK, Process, wait_until
 from meta_orch.demo.servers.base import START_SECONDS, Server, request_json, write_privately
+
+_DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
 class AirflowServer(Server):
@@ -104,20 +106,26 @@ class AirflowServer(Server):
         self._token = None
         self._prepare_database()
         airflow = self.environment / "bin" / "airflow"
-        triggerer = [airflow, "triggerer", "--skip-serve-logs"]
         self._begin(
             self._process("Airflow api-server", [airflow, "api-server"]),
-            self._process("Airflow dag-processor", [airflow, "dag-processor"]),
-            self._process("Airflow triggerer", triggerer),
+            self._component("dag-processor"),
+            self._component("triggerer", "--skip-serve-logs"),
         )
 
     def wait_until_ready(self) -> None:
         self._wait(lambda: self._read_health() is not None)
         # Last, as the tasks that it starts fail at once where the API does not answer them.
-        airflow = self.environment / "bin" / "airflow"
-        scheduler = [airflow, "scheduler", "--skip-serve-logs"]
-        self._begin(self._process("Airflow scheduler", scheduler))
+        self._begin(self._component("scheduler", "--skip-serve-logs"))
         self._wait(self._is_healthy)
+
+    def _component(self, name: str, *arguments: str) -> Process:
+        """A component that dies of a database that is locked for the usual five seconds, as it is
+        on a busy machine: it waits for a minute. The API server answers such a request with an
+        error instead, and has to give up soon: the lock may be held by another request of its own,
+        which goes on only then."""
+        command = [self.environment / "bin" / "airflow", name, *arguments]
+        patient = {_DATABASE: f"{self._variables()[_DATABASE]}?timeout=60"}
+        return self._process(f"Airflow {name}", command, **patient)
 
     def _wait(self, is_so: Callable[[], bool]) -> None:
         wait_until(
@@ -210,7 +218,7 @@ class AirflowServer(Server):
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "5",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.folder / 'airflow.db'}",
+            _DATABASE: f"sqlite:///{self.folder / 'airflow.db'}",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.folder / "task-logs"),
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

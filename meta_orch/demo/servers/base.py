@@ -157,8 +157,9 @@ class Server(ABC):
     @abstractmethod
     def _login_headers(self) -> Mapping[str, str]: ...
 
-    def _process(self, name: str, command: Sequence[str | Path]) -> Process:
-        """A process with the environment's programs first on its path."""
+    def _process(self, name: str, command: Sequence[str | Path], **variables: str) -> Process:
+        """A process with the environment's programs first on its path, and with `variables` over
+        the server's own."""
         programs = self.environment / "bin"
         search = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
         return Process(
@@ -167,7 +168,7 @@ class Server(ABC):
             log=self.logs / f"{name.replace(' ', '-').lower()}.log",
             folder=self.folder,
             environment=clean_environment(
-                **{"PATH": search, **self._variables(), **self._settings}
+                **{"PATH": search, **self._variables(), **variables, **self._settings}
             ),
         )
 
