@@ -7,14 +7,14 @@ password out of a URL.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from meta_orch.config.models import Timeouts
+from meta_orch.config.models import EnvironmentReference, Timeouts
 from meta_orch.domain.time import parse_instant
 from meta_orch.orchestrators.base import (
     LoginRefused,
@@ -171,7 +171,7 @@ def parse_json(instance: str, request: str, body: bytes) -> Any:
 
 
 _HINTS: Mapping[int, tuple[type[OrchestratorError], str]] = {
-    HTTPStatus.UNAUTHORIZED: (LoginRefused, "check `login`, and the secret it refers to"),
+    HTTPStatus.UNAUTHORIZED: (LoginRefused, "check `login`"),
     HTTPStatus.FORBIDDEN: (LoginRefused, "the login lacks this permission, or is no longer valid"),
     HTTPStatus.NOT_FOUND: (NotFound, ""),
     HTTPStatus.GONE: (NotFound, ""),
@@ -180,13 +180,25 @@ _HINTS: Mapping[int, tuple[type[OrchestratorError], str]] = {
 
 
 def error_for_status(
-    instance: str, request: str, status: int, body: bytes = b""
+    instance: str,
+    request: str,
+    status: int,
+    body: bytes = b"",
+    *,
+    secrets: Iterable[EnvironmentReference] = (),
 ) -> OrchestratorError:
-    """The error that an HTTP status of 300 or more stands for, with what to do about it."""
+    """The error that an HTTP status of 300 or more stands for, with what to do about it.
+
+    Args:
+        secrets: those of the login.
+    """
     detail = _detail(body)
     said = f"{request} gave {status}{f' ({detail})' if detail else ''}"
     if status in _HINTS:
         kind, hint = _HINTS[status]
+        variables = " and ".join(secret.variable for secret in secrets)
+        if status == HTTPStatus.UNAUTHORIZED and variables:
+            hint += f" and the variable {variables}"
         return kind(instance, f"{said}: {hint}" if hint else said)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServerFailed(instance, f"{said}: the server's own log has the cause")

@@ -129,7 +129,11 @@ class Transport(httpx.HTTPTransport):
             return  # Prefect's client renews its token on this one and asks again
         if status in _FINAL or status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.is_redirect:
             raise error_for_status(
-                self._config.name, name_request(request), status, response.content
+                self._config.name,
+                name_request(request),
+                status,
+                response.content,
+                secrets=self._config.secrets,
             )
 
 

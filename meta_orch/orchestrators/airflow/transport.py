@@ -142,7 +142,10 @@ class Transport:
 
     def _accept(self, status: int, answer: Answer) -> Answer:
         if status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise error_for_status(self.instance, answer.request, status, answer.body)
+            secrets = self._config.secrets
+            raise error_for_status(
+                self.instance, answer.request, status, answer.body, secrets=secrets
+            )
         return answer
 
     def _send(self, request: _Request, headers: Mapping[str, str]) -> tuple[int, Answer]:
