@@ -151,10 +151,12 @@ class _Definitions:
         version = details.get_object("latest_dag_version")
         name = read_version(version) if version else None
         # Before the tasks: a version that has been run by now cannot change any more.
-        is_final = name is not None and self._has_been_run(dag_id, name)
+        latest_run = self.api.latest_run(dag_id)
         tasks = self.api.dag_tasks(dag_id)
-        pipeline = read_pipeline(self.place, details, tasks, lambda: self._read_source(dag_id))
-        if name is not None and not is_final:
+        pipeline = read_pipeline(
+            self.place, details, tasks, latest_run, lambda: self._read_source(dag_id)
+        )
+        if name is not None and not _has_used(latest_run, name):
             name = f"{name}{_DRAFT}{_digest(pipeline)}"
         return replace(pipeline, version=name)
 
@@ -164,11 +166,11 @@ class _Definitions:
         except (LoginRefused, ServerFailed):
             return None
 
-    def _has_been_run(self, dag_id: str, version: str) -> bool:
-        run = self.api.latest_run(dag_id)
-        return run is not None and any(
-            read_version(used) == version for used in run.get_rows("dag_versions", "a DAG version")
-        )
+
+def _has_used(run: Fields | None, version: str) -> bool:
+    return run is not None and any(
+        read_version(used) == version for used in run.get_rows("dag_versions", "a DAG version")
+    )
 
 
 def _dependencies(api: AirflowApi) -> Fields | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -101,9 +101,10 @@ def read_pipeline(
     place: Place,
     details: Fields,
     tasks: Iterable[Fields],
+    latest_run: Fields | None,
     read_source: Callable[[], str | None],
 ) -> Pipeline:
-    """A DAG without its links and its version, from its details and its tasks."""
+    """A DAG without its links and its version, from its details, its tasks and its latest run."""
     return _with_listed_fields(
         Pipeline(
             key=place.pipeline(details.text("dag_id")),
@@ -111,7 +112,7 @@ def read_pipeline(
             native_id=details.text("dag_id"),
             description=details.get_text("doc_md"),
             url=place.page("dags", details.text("dag_id")),
-            schedules=read_schedules(details, read_source),
+            schedules=read_schedules(details, _tick_of(latest_run), read_source),
             tasks=read_tasks(tasks),
         ),
         details,
@@ -170,6 +171,7 @@ def read_links(assets: Iterable[Fields], dependencies: Fields | None) -> Links:
         reference = AssetRef(uri, name if name != uri else None)
         for field, side in (
             ("scheduled_dags", consumes),
+            ("consuming_dags", consumes),  # what 3.0 calls them
             ("consuming_tasks", consumes),
             ("producing_tasks", produces),
         ):
@@ -252,6 +254,13 @@ def _with_listed_fields(pipeline: Pipeline, dag: Fields) -> Pipeline:
         source_path=dag.get_text("relative_fileloc") or dag.get_text("fileloc"),
         max_active_runs=dag.get_integer("max_active_runs"),
     )
+
+
+def _tick_of(run: Fields | None) -> datetime | None:
+    """When the schedule last ticked, where that started the run."""
+    if run is None or run.get_text("run_type") != "scheduled":
+        return None
+    return run.get_instant("run_after")
 
 
 def _class_name(task: Fields) -> str | None:

@@ -3,9 +3,9 @@
 Airflow's API does not give the timetable itself, only what it writes for people (a cron expression,
 a time span, `Asset`, a name) and the instant of the next run. Nor does it give the time zone: the
 `timezone` of a DAG's details is the server's default, whatever zone the DAG or its timetable has
-(seen on 3.0.6 and 3.3.2). So a cron expression is taken to be in that zone unless the next run
-contradicts it; then in a zone that the DAG's source names and that fits; and else it is given as a
-timetable in words, rather than as a cron expression at the wrong hour.
+(seen on 3.0.6 and 3.3.2). So a cron expression is taken to be in that zone unless a tick, the next
+one or the last, contradicts it; then in a zone that the DAG's source names and that fits; else it
+is given as a timetable in words, rather than as a cron expression at the wrong hour.
 """
 
 from __future__ import annotations
@@ -26,19 +26,26 @@ _QUOTED_ZONE = re.compile(r"""(["'])([A-Z][\w+-]*(?:/[\w+-]+)+)\1""")
 _BY_NAME = {"@once": ScheduleKind.ONCE, "@continuous": ScheduleKind.CONTINUOUS}
 
 
-def read_schedules(details: Fields, read_source: Callable[[], str | None]) -> tuple[Schedule, ...]:
+def read_schedules(
+    details: Fields, last_tick: datetime | None, read_source: Callable[[], str | None]
+) -> tuple[Schedule, ...]:
     """The schedules of a DAG, from its details; none where only people and programs start it.
 
     Args:
+        last_tick: stands in for the next one where none is stated: Airflow 3.0 states none while
+            as many runs are active as may be.
         read_source: gives the DAG's source; called only where the time zone is in doubt.
     """
     schedules = tuple(_read_timetable(details))
-    if contradicts(schedules, details):
+    tick = _next_tick(details) or last_tick
+    if not _admit(schedules, tick):
         for zone in find_zones(read_source() or ""):
             in_zone = tuple(replace(schedule, timezone=zone) for schedule in schedules)
-            if not contradicts(in_zone, details):
+            if _admit(in_zone, tick):
                 schedules = in_zone
                 break
+        else:
+            schedules = tuple(_in_words(schedule) for schedule in schedules)
     return with_next_run(schedules, details)
 
 
@@ -50,13 +57,7 @@ def find_zones(source: str) -> Iterable[str]:
 
 def contradicts(schedules: tuple[Schedule, ...], dag: Fields) -> bool:
     """Whether none of the schedules can give the next run that `dag` states."""
-    stated = dag.get_instant("next_dagrun_run_after")
-    timed = [schedule for schedule in schedules if schedule.kind is not ScheduleKind.ASSETS]
-    return (
-        stated is not None
-        and bool(timed)
-        and not any(_may_tick_at(schedule, stated) for schedule in timed)
-    )
+    return not _admit(schedules, _next_tick(dag))
 
 
 def with_next_run(schedules: tuple[Schedule, ...], dag: Fields) -> tuple[Schedule, ...]:
@@ -66,7 +67,7 @@ def with_next_run(schedules: tuple[Schedule, ...], dag: Fields) -> tuple[Schedul
     """
     if contradicts(schedules, dag):
         schedules = tuple(_in_words(schedule) for schedule in schedules)
-    stated = dag.get_instant("next_dagrun_run_after")
+    stated = _next_tick(dag)
     is_paused = dag.flag("is_paused")
     return tuple(
         replace(
@@ -132,6 +133,16 @@ def _read_timetable(details: Fields) -> Iterator[Schedule]:
         yield Schedule(_BY_NAME[summary])
     else:
         yield Schedule(ScheduleKind.TIMETABLE, summary)
+
+
+def _next_tick(dag: Fields) -> datetime | None:
+    return dag.get_instant("next_dagrun_run_after")
+
+
+def _admit(schedules: Iterable[Schedule], tick: datetime | None) -> bool:
+    """Whether the tick can be one of theirs; so it is where there is none, or none could be."""
+    timed = [schedule for schedule in schedules if schedule.kind is not ScheduleKind.ASSETS]
+    return tick is None or not timed or any(_may_tick_at(schedule, tick) for schedule in timed)
 
 
 def _may_tick_at(schedule: Schedule, instant: datetime) -> bool:

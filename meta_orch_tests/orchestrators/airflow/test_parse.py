@@ -224,6 +224,12 @@ def test_assets_link_what_writes_to_what_reads_and_to_what_they_schedule() -> No
     assert links.triggers == {}
 
 
+def test_the_name_that_airflow_3_0_has_for_scheduled_dags_is_understood() -> None:
+    asset = {"uri": "x", "consuming_dags": [{"dag_id": "model"}]}
+    links = read_links([Fields(asset, "an asset")], None)
+    assert links.consumes == {"model": frozenset({AssetRef("x")})}
+
+
 def test_an_asset_whose_name_is_its_uri_has_no_other_name() -> None:
     asset = {"uri": "x", "name": "x", "producing_tasks": [{"dag_id": "load"}]}
     links = read_links([Fields(asset, "an asset")], None)

@@ -35,8 +35,10 @@ def details(summary: str | None, **fields: Any) -> Fields:
     )
 
 
-def read(summary: str | None, source: str = "", **fields: Any) -> tuple[Schedule, ...]:
-    return read_schedules(details(summary, **fields), lambda: source)
+def read(
+    summary: str | None, source: str = "", last_tick: datetime | None = None, **fields: Any
+) -> tuple[Schedule, ...]:
+    return read_schedules(details(summary, **fields), last_tick, lambda: source)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +140,20 @@ def test_one_whose_zone_is_nowhere_to_be_found_is_not_given_at_the_wrong_hour() 
     )
 
 
+def test_where_no_next_run_is_stated_the_last_tick_tells_the_zone() -> None:
+    last_tick = datetime(2026, 1, 5, 4, tzinfo=UTC)
+    (schedule,) = read("0 5 * * *", "'Europe/Berlin'", last_tick)
+    assert (schedule.timezone, schedule.next_at) == ("Europe/Berlin", None)
+    (schedule,) = read("0 5 * * *", "", last_tick)
+    assert schedule.kind is ScheduleKind.TIMETABLE
+
+
 def test_the_source_is_not_read_where_nothing_is_in_doubt() -> None:
     def refuse() -> str:
         raise AssertionError("read")
 
     for summary in ("0 5 * * *", "@once", "1:00:00", None):
-        read_schedules(details(summary), refuse)
+        read_schedules(details(summary), None, refuse)
 
 
 def test_a_kept_schedule_is_in_doubt_again_when_the_clocks_change() -> None:
