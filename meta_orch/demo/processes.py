@@ -17,7 +17,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from meta_orch.demo import supervisor
-from meta_orch.demo.errors import NotReady, PortBusy, ProcessDied
+from meta_orch.demo.errors import NotReady, PortBusy, ProcessDied, RequestFailed
 
 LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.2
@@ -167,6 +167,8 @@ def wait_until(
 ) -> None:
     """Ask `is_so` again and again until it says yes.
 
+    A request of it that fails is no answer yet: a server on a busy machine may give one next time.
+
     Args:
         what: completes "waited N seconds for ...".
         timeout: in seconds.
@@ -180,12 +182,20 @@ def wait_until(
     """
     needed = list(processes)
     deadline = time.monotonic() + timeout
-    while not is_so():
+    while True:
+        failure = ""
+        try:
+            if is_so():
+                return
+        except RequestFailed as error:
+            failure = str(error)
         for process in needed:
             process.check()
         if time.monotonic() >= deadline:
-            reason = why_not() or "".join(f"\n--- {p.log}:\n{p.tail()}" for p in needed)
-            raise NotReady(f"waited {timeout:.0f} seconds for {what}: {reason}")
+            logs = "".join(f"\n--- {p.log}:\n{p.tail()}" for p in needed)
+            raise NotReady(
+                f"waited {timeout:.0f} seconds for {what}: {failure or why_not() or logs}"
+            )
         time.sleep(every)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from meta_orch.demo.errors import NotReady, PortBusy, ProcessDied
+from meta_orch.demo.errors import NotReady, PortBusy, ProcessDied, RequestFailed
 from meta_orch.demo.processes import (
     LOOPBACK,
     Process,
@@ -187,6 +187,20 @@ def test_a_command_that_does_not_exist_is_reported(tmp_path: Path) -> None:
 def test_what_does_not_come_about_is_reported_with_the_reason() -> None:
     with pytest.raises(NotReady, match="waited 0 seconds for the moon: it is cloudy"):
         wait_until(lambda: False, what="the moon", timeout=0, why_not=lambda: "it is cloudy")
+
+
+def test_a_request_that_fails_is_made_again_and_told_when_the_time_is_over() -> None:
+    answers = iter([RequestFailed("503"), True])
+
+    def ask() -> bool:
+        answer = next(answers, RequestFailed("connection reset"))
+        if isinstance(answer, RequestFailed):
+            raise answer
+        return answer
+
+    wait_until(ask, what="an answer", timeout=10)
+    with pytest.raises(NotReady, match="for an answer: connection reset"):
+        wait_until(ask, what="an answer", timeout=0)
 
 
 def test_several_processes_are_stopped_side_by_side(tmp_path: Path) -> None:
