@@ -62,10 +62,14 @@ class Ticker:
     def tick_until_quiet(self) -> None:
         """Raises `NotReady` where it never is."""
         deadline = time.monotonic() + _SECONDS_TO_QUIET
-        while not (said := self.tick()).startswith("0 runs read, caught up; 0 mirrored;"):
+        while not _is_quiet(said := self.tick()):
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.config.name} does not come to rest: {said}")
             time.sleep(_BETWEEN_TICKS)
+
+
+def _is_quiet(said: str) -> bool:
+    return said.startswith("0 runs read, caught up;") and " 0 mirrored" in said
 
 
 @dataclass(frozen=True)
