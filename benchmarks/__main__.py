@@ -45,12 +45,7 @@ INTRODUCTION = """
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write to.  [default: docs/benchmarks.md, and none with --quick]",
 )
-@click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where to work; what is made there stays.  [default: a temporary folder]",
-)
-def main(quick: bool, only: tuple[str, ...], output: Path | None, folder: Path | None) -> None:
+def main(quick: bool, only: tuple[str, ...], output: Path | None) -> None:
     """Measure meta_orch beside yardsticks, and write down what came of it."""
     console = Console()
     logging.disable(logging.INFO)  # Dagster logs each tick
@@ -59,9 +54,9 @@ def main(quick: bool, only: tuple[str, ...], output: Path | None, folder: Path |
         output = DOCUMENT
     try:
         with signals_as_exceptions(), TemporaryDirectory(prefix="meta_orch_") as temporary:
-            place = folder or Path(temporary)
             for benchmark in chosen:
-                section = _measure(benchmark, place / benchmark.NAME, console, quick=quick)
+                folder = Path(temporary) / benchmark.NAME
+                section = _measure(benchmark, folder, console, quick=quick)
                 section.print_to(console)
                 if output is not None:
                     write_sections(output, INTRODUCTION, [section])
@@ -72,7 +67,7 @@ def main(quick: bool, only: tuple[str, ...], output: Path | None, folder: Path |
 
 
 def _measure(benchmark: ModuleType, folder: Path, console: Console, *, quick: bool) -> Section:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir()
     settings = Settings.quick(folder) if quick else Settings(folder)
     load = describe_load()
     begin = time.monotonic()
@@ -84,6 +79,8 @@ def _measure(benchmark: ModuleType, folder: Path, console: Console, *, quick: bo
 
         tables = benchmark.run(settings, say)
     facts = [f"{today()}; {describe_versions()}", describe_machine(), load]
+    if quick:
+        facts.append("a quick run: too small and too few for its figures to mean much")
     return Section(benchmark.NAME, benchmark.TITLE, benchmark.METHOD, tables, facts)
 
 
