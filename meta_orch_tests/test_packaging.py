@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,6 +19,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = {"dev", "demo"}
+_OURS = {
+    "meta_orch",
+    "dagster_shared",  # a part of Dagster, of the very same version
+}
 
 
 def _pins() -> list[Requirement]:
@@ -75,6 +81,36 @@ def _closure(name: str, extras: set[str]) -> Iterator[str]:
                 waiting.append((needed, frozenset(requirement.extras)))
                 if needed != "meta-orch":
                     yield needed
+
+
+def test_every_package_that_is_imported_is_required_by_name() -> None:
+    """What comes along with another package goes when that one no longer needs it."""
+    distributions = packages_distributions()
+    always = _names(PROJECT["project"]["dependencies"])
+    for module in (ROOT / "meta_orch").rglob("*.py"):
+        if any(folder.name in {"airflow_dags", "prefect_flows"} for folder in module.parents):
+            continue  # they run in the servers' environments
+        allowed = set(always)
+        if module.is_relative_to(ROOT / "meta_orch" / "demo"):
+            allowed |= _names(PROJECT["project"]["optional-dependencies"]["demo"])
+        for name in _imported(module) - _OURS - sys.stdlib_module_names:
+            needed = {canonicalize_name(found) for found in distributions[name]}
+            assert needed & allowed, f"{module.relative_to(ROOT)} imports {name}"
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(line).name) for line in requirements}
+
+
+def _imported(module: Path) -> set[str]:
+    """The first parts of the names of what a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return {name.partition(".")[0] for name in found}
 
 
 def test_every_file_of_the_package_is_in_the_wheel() -> None:
