@@ -12,7 +12,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-_EXTRA = {"filelock", "platformdirs", "psutil", "uv"}
+from meta_orch.domain.errors import MetaOrchError
+
+_EXTRA = {"platformdirs", "psutil", "uv"}
 """What the `demo` extra brings."""
 
 
@@ -66,6 +68,10 @@ def demo(until_ready: bool, port: int | None, folder: Path | None) -> None:
     except KeyboardInterrupt:
         if not is_ready:
             raise
+    except MetaOrchError:  # one is an OSError, too, and says more than that does
+        raise
+    except OSError as error:  # a full disk, a folder that may not be written to
+        raise click.ClickException(f"{error.strerror}: {error.filename or folder}") from error
     if until_ready:
         console.print(steps.table())
 

@@ -38,6 +38,13 @@ def test_a_folder_that_another_demonstration_uses_is_refused(tmp_path: Path) -> 
     assert result.stderr.startswith(f"Error: another demonstration runs in {tmp_path}")
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(main, ["demo", "--folder", str(tmp_path / "file" / "demo")])
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: Not a directory: {tmp_path / 'file' / 'demo'}\n"
+
+
 def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PSUTIL],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sysconfig
@@ -95,6 +96,22 @@ def test_a_signal_in_the_middle_ends_every_process(tmp_path: Path, number: signa
         wait_until(
             lambda: _left_over(started, tmp_path) == [], what="every process to end", timeout=30
         )
+
+
+def test_a_full_disk_is_named_and_ends_every_process(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    # A disk of one megabyte that only this one command sees: Airflow's empty database takes more.
+    script = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
+    own = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, folder]
+    if shutil.which("unshare") is None or subprocess.run([*own, "true"], check=False).returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    done = subprocess.run(
+        [*own, *DEMO, "--folder", folder], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr or "the disk is full" in done.stderr
+    assert _left_over([], tmp_path) == []
 
 
 def test_a_failure_in_the_middle_ends_every_process_and_is_explained(tmp_path: Path) -> None:
