@@ -140,7 +140,8 @@ def as_evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
 
 def _failed(task_runs: Iterable[TaskRun]) -> list[TaskRun]:
     """The last attempt of each task run whose last attempt failed."""
-    last = {task_run.task_run_id: task_run for task_run in task_runs}
+    by_attempt = sorted(task_runs, key=lambda task_run: task_run.attempt)
+    last = {task_run.task_run_id: task_run for task_run in by_attempt}
     return [task_run for task_run in last.values() if task_run.state.is_failure]
 
 

@@ -47,8 +47,8 @@ def test_a_pipeline_without_a_finished_run_is_no_success() -> None:
 
 def test_a_failure_lists_the_tasks_whose_last_attempt_failed() -> None:
     task_runs = [
-        make_task_run("load", state=RunState.FAILED, attempt=1, message="first"),
         make_task_run("load", state=RunState.FAILED, attempt=2, message="no | space"),
+        make_task_run("load", state=RunState.RETRYING, attempt=1, message="first"),
         make_task_run("check", state=RunState.FAILED, attempt=1),
         make_task_run("check", state=RunState.SUCCEEDED, attempt=2),
     ]

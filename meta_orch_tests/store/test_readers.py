@@ -152,6 +152,28 @@ def test_task_runs_come_in_the_order_in_which_they_started() -> None:
         assert store.task_runs(run.key) == (load, *extract, waiting)
 
 
+def test_an_attempt_that_another_followed_is_no_longer_what_it_was_seen_as() -> None:
+    run = make_run(state=RunState.FAILED)
+    queued = make_task_run("load", run, RunState.QUEUED)
+    failed = make_task_run("load", run, RunState.FAILED, attempt=2)
+    never_ran = make_task_run("check", run, RunState.UPSTREAM_FAILED)
+    skipped_once = make_task_run("skip", run, RunState.SKIPPED)
+    waits = make_task_run("skip", run, RunState.QUEUED, attempt=2)
+    with fresh_store() as store:
+        page = Changes("c", task_runs=(queued, failed, never_ran, skipped_once, waits))
+        store.save_changes(INSTANCE, page, NOON)
+        states = {(t.task, t.attempt): t.state for t in store.task_runs(run.key)}
+        rows = store.answer("SELECT task, attempt, state FROM task_runs").rows
+    assert states == {
+        ("load", 1): RunState.RETRYING,
+        ("load", 2): RunState.FAILED,
+        ("check", 1): RunState.UPSTREAM_FAILED,
+        ("skip", 1): RunState.SKIPPED,
+        ("skip", 2): RunState.QUEUED,
+    }
+    assert {(task, attempt): state for task, attempt, state in rows} == states
+
+
 def test_pools_replace_those_before() -> None:
     with fresh_store() as store:
         store.save_pools(INSTANCE, [Pool(INSTANCE, "a", 1), Pool(INSTANCE, "b", 2)], NOON)

@@ -164,7 +164,15 @@ SELECT
   t.task_run_id,
   t.attempt,
   t.map_index,
-  t.state,
+  -- Of an attempt that another one followed, the orchestrators tell no more.
+  CASE
+    WHEN t.state IN ('scheduled', 'queued', 'running', 'waiting', 'canceling', 'unknown')
+      AND t.attempt < max(t.attempt) OVER (
+        PARTITION BY t.instance, t.pipeline, t.run_id, t.task_run_id
+      )
+    THEN 'retrying'
+    ELSE t.state
+  END AS state,
   t.native_state,
   t.scheduled_at,
   t.queued_at,
@@ -191,7 +199,7 @@ COMMENT ON COLUMN task_runs.task IS 'The task; a later version of the pipeline m
 COMMENT ON COLUMN task_runs.task_run_id IS 'Unique within the run, and the same for every attempt.';
 COMMENT ON COLUMN task_runs.attempt IS 'Counts from 1.';
 COMMENT ON COLUMN task_runs.map_index IS 'The place of a mapped task run among its siblings, from 0.';
-COMMENT ON COLUMN task_runs.state IS 'As in runs.';
+COMMENT ON COLUMN task_runs.state IS 'As in runs; retrying where it was seen before its end and another attempt followed.';
 COMMENT ON COLUMN task_runs.native_state IS 'The state in the word of the orchestrator.';
 COMMENT ON COLUMN task_runs.scheduled_at IS 'When it was due.';
 COMMENT ON COLUMN task_runs.queued_at IS 'When it began to wait for capacity.';
