@@ -10,7 +10,10 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, ViewportSize, expect
+
+_HIGH: ViewportSize = {"width": 1600, "height": 1440}
+_MARGIN = 30
 
 
 class Colour(StrEnum):
@@ -31,13 +34,14 @@ class Dagster:
     def open(self, path: str) -> None:
         self.page.goto(f"{self._address}/{path}")
 
-    def take_picture(self, name: str) -> None:
-        """For the README."""
+    def take_picture(self, name: str, clip: FloatRect | None = None) -> None:
+        """For the README: of the window, or of a part of it."""
         expect(
             self.page.locator('[class*="Spinner"], [class*="LoadingBar_loading_"]')
         ).to_have_count(0)
         self.page.mouse.move(0, 0)
-        self.page.screenshot(path=self._screenshots / f"{name}.png", animations="disabled")
+        file = self._screenshots / f"{name}.png"
+        self.page.screenshot(path=file, animations="disabled", clip=clip)
 
     def expect_text(self, text: str | re.Pattern[str]) -> None:
         expect(self.page.get_by_text(text).first).to_be_visible()
@@ -54,7 +58,9 @@ class Dagster:
         """Each asset as a box, all of them within the window."""
         self.page.keyboard.press("Alt+e")
         self.page.wait_for_url("**expanded=*")
-        self.page.reload()  # it fits the graph into the window only when it loads
+        # Dagster draws only what is within the window, and fits the graph's width into it.
+        self.page.set_viewport_size(_HIGH)
+        self.page.reload()  # which it does when it loads
 
     def group(self, name: str) -> Locator:
         return self._node(name).filter(has=self.page.get_by_label("unfold_more"))
@@ -63,10 +69,19 @@ class Dagster:
         """The last part of an asset's key is what stands in its box."""
         return self._node(name).filter(has_not=self.page.get_by_label(re.compile("unfold_")))
 
+    def graph_area(self) -> FloatRect:
+        """Where the graph's boxes are, and a little around them."""
+        boxes = [box for node in self._nodes().all() if (box := node.bounding_box())]
+        left, top = (min(box[side] for box in boxes) - _MARGIN for side in ("x", "y"))
+        right = max(box["x"] + box["width"] for box in boxes) + _MARGIN
+        bottom = max(box["y"] + box["height"] for box in boxes) + _MARGIN
+        return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+    def _nodes(self) -> Locator:
+        return self.page.locator("foreignObject")
+
     def _node(self, name: str) -> Locator:
-        return self.page.locator("foreignObject").filter(
-            has=self.page.get_by_text(name, exact=True)
-        )
+        return self._nodes().filter(has=self.page.get_by_text(name, exact=True))
 
     # Runs
 
@@ -79,7 +94,8 @@ class Dagster:
         return self.page.locator("div").filter(has=self._job(job)).filter(has=status_tag).last
 
     def _job(self, name: str) -> Locator:
-        return self.page.get_by_role("link", name=name, exact=True)
+        """By where it leads: the timeline shortens long names."""
+        return self.page.locator(f'a[href$="/jobs/{name}"]')
 
 
 def expect_colour(element: Locator, colour: Colour) -> None:
