@@ -91,8 +91,7 @@ class DagsterSubject(Subject):
         return Pipeline(key, "dagster", f"__repository__@{LOCATION}:not_there")
 
     def now(self) -> datetime:
-        with self.connect() as dagster:
-            return dagster.read_server().now.astimezone(UTC)
+        return datetime.now(UTC)  # the server is on this machine
 
     def start(self, pipeline: str, parameters: Mapping[str, Any] | None = None) -> RunKey:
         selector = {

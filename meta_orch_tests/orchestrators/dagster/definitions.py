@@ -145,4 +145,5 @@ defs = dg.Definitions(
     jobs=[sums, chain, takes, fails, waits, both, *added_jobs()],
     schedules=[nightly, twice],
     sensors=[watch],
+    executor=dg.in_process_executor,  # a process for each step would take seconds to come up
 )
