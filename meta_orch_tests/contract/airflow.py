@@ -267,7 +267,7 @@ class Studio:
         subject.poll_seconds = 3  # each poll is played back later
         return subject
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_runtest_logfinish(self) -> None:
         self._recording.save(self.name)
 
 
