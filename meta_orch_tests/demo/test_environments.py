@@ -29,9 +29,12 @@ from meta_orch.demo.errors import EnvironmentFailed
 from meta_orch.demo.processes import LOOPBACK, free_port, wait_until
 
 ENSURE = """
+import signal
 import sys
 from pathlib import Path
 from meta_orch.demo.environments import EnvironmentSpec, ensure_environment
+# A shell that starts the tests in the background has them, and what they start, ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ensure_environment(EnvironmentSpec("tiny", Path(sys.argv[1]).read_text()), progress=print)
 """
 
