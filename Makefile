@@ -10,7 +10,8 @@ demo: .venv/demo.installed
 
 test: lint
 	.ci/install_chromium
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "live or browser" $(ARGS)
 
 test-fast: .venv/dev.installed
 	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)

@@ -19,23 +19,6 @@ DEPLOYMENTS = [
     *("scheduled/by-cron", "scheduled/by-interval", "scheduled/by-rrule", "scheduled/paused"),
 ]
 
-_STARTS_ITS_OWN = (
-    *("benchmarks", "browser", "live/test_demo.py", "live/test_servers.py"),
-    "orchestrators/prefect/test_live.py",
-)
-"""Of what runs on real servers, that which does not share those below."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadgroup`, one process runs what shares servers, and the other what starts
-    its own: both mostly wait."""
-    root = Path(__file__).parent
-    for item in items:
-        if item.get_closest_marker("live") or item.get_closest_marker("browser"):
-            is_apart = any(item.path.is_relative_to(root / place) for place in _STARTS_ITS_OWN)
-            item.add_marker(pytest.mark.xdist_group("own servers" if is_apart else "shared ones"))
-
 
 @pytest.fixture(scope="session")
 def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowServer]:
