@@ -39,7 +39,7 @@ class Settings:
         return cls(
             folder,
             catalogues=(50,),
-            server_pipelines=(3, 6),
+            server_pipelines=(3,),
             loads=1,
             reloads=1,
             queries=2,
