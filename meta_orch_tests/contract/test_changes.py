@@ -152,7 +152,9 @@ def test_stopping_after_any_page_and_going_on_loses_nothing(subject: Subject) ->
         first_pass = Watcher(subject, orchestrator, since=whole.since)
         pages = len(first_pass.read_pages())
         assert pages > 2
-        for stop in sorted({1, 2, pages // 2, pages - 1}):
+        # Each stop costs a server two readings; the fake, where they are free, stops everywhere.
+        some = sorted({1, 2, pages // 2, pages - 1})
+        for stop in range(1, pages) if subject.type == "fake" else some:
             interrupted = Watcher(subject, orchestrator, since=whole.since)
             interrupted.read_pages(limit=stop)
             interrupted.read_pages()
