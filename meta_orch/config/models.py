@@ -173,6 +173,8 @@ class InstanceConfig(Section):
     """How to log in; without it nothing is sent."""
     tls: Tls = Tls()
     timeouts: Timeouts = Timeouts()
+    connections: int = Field(default=4, ge=1, le=32)
+    """How many requests are under way at once, at most."""
     include: tuple[Glob, ...] = ("*",)
     """Globs: the pipelines to read. `*` stands for any text, `/` included."""
     exclude: tuple[Glob, ...] = ()
