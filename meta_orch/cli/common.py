@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from meta_orch.config import InstanceConfig, MetaOrchConfig
+
+if TYPE_CHECKING:
+    from meta_orch.store import Store
 
 config_option = click.option(
     "-c",
@@ -60,3 +64,19 @@ def choose_instances(config: MetaOrchConfig, names: tuple[str, ...]) -> tuple[In
             meant = f"did you mean {nearest[0]}?" if nearest else f"there are: {', '.join(known)}"
             raise click.BadParameter(f"no instance is named {name!r}; {meant}")
     return tuple(i for i in config.instances if not names or i.name in names)
+
+
+def open_store(path: Path) -> Store:
+    """The store that is there.
+
+    Raises:
+        click.ClickException: there is none yet.
+    """
+    from meta_orch.store import Store
+
+    if not path.exists():
+        raise click.ClickException(
+            f"there is no store at {path} yet: `meta-orch sync` makes it, and so do Dagster's "
+            "sensors"
+        )
+    return Store(path)

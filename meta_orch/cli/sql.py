@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meta_orch.cli.common import config_option, output
+from meta_orch.cli.common import config_option, open_store, output
 from meta_orch.cli.tables import FORMATS, print_table
 from meta_orch.config import load_config
 from meta_orch.domain.errors import MetaOrchError
@@ -49,7 +49,7 @@ def sql(query: str | None, config_path: Path | None, style: str) -> None:
     meta-orch sql .tables
     meta-orch sql --format csv "FROM pipelines" > pipelines.csv
     """
-    store = _open(load_config(config_path).store.path)
+    store = open_store(load_config(config_path).store.path)
     if query is not None:
         _answer(store, query, style)
     elif _is_terminal():
@@ -60,17 +60,6 @@ def sql(query: str | None, config_path: Path | None, style: str) -> None:
 
 def _is_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _open(path: Path) -> Store:
-    from meta_orch.store import Store
-
-    if not path.exists():
-        raise click.ClickException(
-            f"there is no store at {path} yet: `meta-orch sync` makes it, and so do Dagster's "
-            "sensors"
-        )
-    return Store(path)
 
 
 def _answer(store: Store, text: str, style: str) -> None:

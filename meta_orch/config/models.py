@@ -23,6 +23,7 @@ from pydantic_core import InitErrorDetails
 
 from meta_orch.config.values import (
     AssetKeyText,
+    Cron,
     Duration,
     EnvironmentReference,
     Glob,
@@ -31,6 +32,7 @@ from meta_orch.config.values import (
     Secret,
     Section,
     Text,
+    TimeZone,
     Url,
 )
 
@@ -48,6 +50,7 @@ __all__ = [
     "MetaOrchConfig",
     "MissingSecret",
     "NoLogin",
+    "Retention",
     "Secret",
     "Section",
     "StoreConfig",
@@ -214,11 +217,35 @@ class InstanceConfig(Section):
         return tuple(value for value in values if isinstance(value, EnvironmentReference))
 
 
+class Retention(Section):
+    """How long the store keeps what it read. Without `runs` and `task_runs` it keeps all."""
+
+    runs: Duration | None = None
+    """How long after its end a run is kept, with its task runs."""
+    task_runs: Duration | None = None
+    """How long after its end a run's task runs are kept, where that is shorter."""
+    last_runs: int = Field(default=20, ge=0)
+    """How many of the last finished runs of each pipeline are kept, however old."""
+    cron: Cron = "30 3 * * *"
+    """When what is older is removed, and the file made smaller."""
+    timezone: TimeZone = "UTC"
+    """The time zone of `cron`."""
+
+    @field_validator("task_runs")
+    @classmethod
+    def _is_no_longer_than_runs(cls, value: Any, info: ValidationInfo) -> Any:
+        runs = info.data.get("runs")
+        if value is not None and runs is not None and value > runs:
+            raise ValueError("is longer than `runs`, with which they go; write a shorter one")
+        return value
+
+
 class StoreConfig(Section):
-    """Where meta_orch keeps what it read."""
+    """Where meta_orch keeps what it read, and how long."""
 
     path: Path = Path(".meta_orch/store.duckdb")
     """The DuckDB file; taken from the configuration file's folder where it is relative."""
+    retention: Retention = Retention()
 
 
 class DagsterConfig(Section):
@@ -293,7 +320,7 @@ class MetaOrchConfig(Section):
         """The same with every relative path taken from `folder`."""
         return self.model_copy(
             update={
-                "store": StoreConfig(path=_within(folder, self.store.path)),
+                "store": self.store.model_copy(update={"path": _within(folder, self.store.path)}),
                 "instances": tuple(
                     instance.model_copy(update={"tls": instance.tls.within(folder)})
                     for instance in self.instances

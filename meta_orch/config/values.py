@@ -1,4 +1,5 @@
-"""The kinds of value that stand in `meta_orch.yaml`: secrets, durations, URLs, globs, names.
+"""The kinds of value that stand in `meta_orch.yaml`: secrets, durations, cron expressions, time
+zones, URLs, globs, names.
 
 Each refuses what it cannot take with a text that says what to write instead, and that never
 repeats the value: it might be a secret in the wrong place.
@@ -11,6 +12,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -148,6 +150,40 @@ Duration = Annotated[
     PlainSerializer(format_duration, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+ *[dhm] *)*(\d+(\.\d+)? *s)?$"}),
 ]
+
+_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""Minute, hour, day of the month, month, day of the week."""
+_CRON_PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/([1-9]\d?))?")
+
+
+def _check_cron(text: str) -> str:
+    fields = text.split()
+    if len(fields) != len(_CRON_RANGES):
+        raise ValueError("is not a cron expression of five fields; write it as 30 3 * * *")
+    for field, (least, most) in zip(fields, _CRON_RANGES, strict=True):
+        for part in field.split(","):
+            match = _CRON_PART.fullmatch(part)
+            bounds = [int(bound) for bound in match.groups()[:2] if bound] if match else [-1]
+            if bounds != sorted(bounds) or not all(least <= bound <= most for bound in bounds):
+                raise ValueError(
+                    "is not a cron expression; its fields are minute, hour, day of the month, "
+                    "month and day of the week, in numbers, as in 30 3 * * 1-5"
+                )
+    return " ".join(fields)
+
+
+Cron = Annotated[str, AfterValidator(_check_cron)]
+
+
+def _check_time_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # no such name; no name at all; a folder of names
+        raise ValueError("is no time zone; write its IANA name, as Europe/Berlin") from None
+    return text
+
+
+TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 
 
 def _check_plain(text: str) -> str:

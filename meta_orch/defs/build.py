@@ -18,6 +18,7 @@ from meta_orch.defs.collector import Collector
 from meta_orch.defs.connection import Connect, KeptConnection, connect_from, is_own_dagster
 from meta_orch.defs.jobs import build_jobs
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
+from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
 from meta_orch.store import Store
 
@@ -58,7 +59,7 @@ def build_definitions(
         clock=clock,
     )
     backlog_jobs = {name: names.backlog_job_name(name) for name in instances}
-    jobs = names.job_names((p.key for p in pipelines), reserved=set(backlog_jobs.values()))
+    jobs = names.job_names((p.key for p in pipelines), reserved={*backlog_jobs.values(), JOB_NAME})
     collectors = []
     for name, instance in instances.items():
         backlog = Backlog(instance, store, config.dagster.history_per_pipeline, jobs, clock)
@@ -74,6 +75,7 @@ def build_definitions(
                 declared_edges=config.edges,
             )
         )
+    prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
     return Definitions(
         assets=[
@@ -81,7 +83,8 @@ def build_definitions(
             *pipeline_specs(pipelines, instances, config.edges, jobs),
         ],
         asset_checks=build_checks([p.key for p in pipelines], instances, store, clock),
-        jobs=[*build_jobs(pipelines, instances, jobs, connect), *backlog_definitions],
+        jobs=[*build_jobs(pipelines, instances, jobs, connect), *backlog_definitions, prune_job],
+        schedules=[prune_schedule],
         sensors=[
             build_sensor(collector, backlog_job)
             for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)

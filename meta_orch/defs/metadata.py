@@ -46,6 +46,10 @@ RUNNING: Final = f"{PREFIX}/running"
 QUEUED: Final = f"{PREFIX}/queued"
 RUNS_IN_PROGRESS: Final = f"{PREFIX}/runs_in_progress"
 RUNS_SHOWN: Final = f"{PREFIX}/runs_shown"
+RUNS_REMOVED: Final = f"{PREFIX}/runs_removed"
+TASK_RUNS_REMOVED: Final = f"{PREFIX}/task_runs_removed"
+STORE_BYTES: Final = f"{PREFIX}/store_bytes"
+BYTES_FREED: Final = f"{PREFIX}/bytes_freed"
 LAST_READ: Final = f"{PREFIX}/last_read"
 
 # On runs, their events and checks.

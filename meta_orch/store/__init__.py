@@ -4,14 +4,18 @@
 """
 
 from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.compaction import Compaction
 from meta_orch.store.connection import Store
 from meta_orch.store.errors import QueryFailed, StoreBusy, StoreError, StoreTooNew, StoreUnusable
 from meta_orch.store.reader import Answer, StoreReader
+from meta_orch.store.retention import Expired
 from meta_orch.store.writer import StoreWriter
 
 __all__ = [
     "Answer",
     "CollectorStatus",
+    "Compaction",
+    "Expired",
     "QueryFailed",
     "Store",
     "StoreBusy",

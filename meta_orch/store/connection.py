@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import duckdb
 
+from meta_orch.store.compaction import Compaction, copy_into, free_share
 from meta_orch.store.errors import StoreBusy, StoreUnusable
 from meta_orch.store.gate import gate
 from meta_orch.store.migrate import migrate, needs_migration
@@ -86,6 +87,41 @@ class Store:
             yield StoreWriter(connection)
             connection.commit()
 
+    def compact(self, *, at_least: float = 0.2) -> Compaction | None:
+        """Write the file anew without the room that is free in it. Others wait as they do for a
+        writer, about a second for a million runs.
+
+        Args:
+            at_least: the share of the file that must be free, or nothing is done.
+
+        Returns:
+            None where so little is free.
+
+        Raises:
+            StoreBusy, StoreTooNew, StoreUnusable: as `write`; the file is as it was.
+        """
+        deadline = time.monotonic() + self._patience
+        with self._open(read_only=True):
+            pass  # it exists, and is of this version
+        # Behind the gate to the end: who had opened the old file before it is replaced would write
+        # into what is gone.
+        with self._turn(deadline), gate(self.path.parent, deadline) as is_first:
+            connection = self._connect_first(read_only=False, deadline=deadline, is_first=is_first)
+            draft = self.path.with_name(f".{self.path.name}.compact")
+            try:
+                if free_share(connection) < at_least:
+                    return None
+                copy_into(connection, draft)
+                connection.close()
+                before, after = self.path.stat().st_size, draft.stat().st_size
+                draft.replace(self.path)
+            except (OSError, *_FAULTS_OF_THE_FILE) as error:
+                raise StoreUnusable(f"{self.path} cannot be made smaller: {error}") from error
+            finally:
+                connection.close()
+                draft.unlink(missing_ok=True)
+        return Compaction(before, after)
+
     @contextmanager
     def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + self._patience
@@ -128,17 +164,23 @@ class Store:
 
     def _connect(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
         with gate(self.path.parent, deadline) as is_first:
-            pause = _FIRST_PAUSE
-            while is_first:
-                try:
-                    return _connect(self.path, read_only=read_only)
-                except duckdb.IOException as error:
-                    if _HELD_BY_ANOTHER not in str(error):
-                        raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error
-                    if time.monotonic() + pause > deadline:
-                        raise self._busy("another process", f": {error}") from error
-                time.sleep(pause)
-                pause = min(pause * 1.5, _LONGEST_PAUSE)
+            return self._connect_first(read_only=read_only, deadline=deadline, is_first=is_first)
+
+    def _connect_first(
+        self, *, read_only: bool, deadline: float, is_first: bool
+    ) -> duckdb.DuckDBPyConnection:
+        """For who is through the gate."""
+        pause = _FIRST_PAUSE
+        while is_first:
+            try:
+                return _connect(self.path, read_only=read_only)
+            except duckdb.IOException as error:
+                if _HELD_BY_ANOTHER not in str(error):
+                    raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error
+                if time.monotonic() + pause > deadline:
+                    raise self._busy("another process", f": {error}") from error
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
         raise self._busy("other processes, one after another,")
 
     def _busy(self, holder: str, details: str = "") -> StoreBusy:

@@ -7,16 +7,19 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from meta_orch.config.models import Retention
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.errors import QueryFailed
+from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
 
 if TYPE_CHECKING:
@@ -114,6 +117,10 @@ class StoreReader:
         """How the last reading of each instance went, by instance."""
         statuses = (rows.collector_from_document(row) for row in self._rows("collectors"))
         return {status.instance: status for status in statuses}
+
+    def expired(self, retention: Retention, now: datetime) -> Expired:
+        """How much is older than `retention` keeps."""
+        return find_expired(self._connection, retention, now)
 
     def query(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None

@@ -6,13 +6,15 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
+from meta_orch.config.models import Retention
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import Pool
 from meta_orch.domain.readings import Catalogue, Changes
-from meta_orch.domain.runs import Run
+from meta_orch.domain.runs import Run, RunKey
 from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.reader import StoreReader
+from meta_orch.store.retention import Expired, forget_expired
 from meta_orch.store.sql import query
 
 _T = TypeVar("_T")
@@ -103,6 +105,20 @@ class StoreWriter(StoreReader):
             ),
             now=now,
         )
+
+    def keep_runs(self, runs: Iterable[RunKey], reason: str, now: datetime) -> None:
+        """Keep runs, and their task runs, however old they become, until `release_runs` is told the
+        same reason. A run may be kept for several."""
+        documents = [rows.to_text(rows.run_key_to_document(run)) for run in dict.fromkeys(runs)]
+        self._run("keep_runs", documents=documents, reason=reason, now=now)
+
+    def release_runs(self, reason: str) -> None:
+        """No longer keep runs for this reason."""
+        self._run("release_runs", reason=reason)
+
+    def forget_expired(self, retention: Retention, now: datetime) -> Expired:
+        """Remove what is older than `retention` keeps, and say how much that was."""
+        return forget_expired(self._connection, retention, now)
 
     def _merge(self, name: str, documents: Iterable[rows.Document], *, now: datetime) -> None:
         texts = [rows.to_text(document) for document in documents]

@@ -12,12 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from meta_orch.config.values import (
     LONGEST_DURATION,
+    Cron,
     Duration,
     EnvironmentReference,
     Glob,
     InstanceName,
     MissingSecret,
     Secret,
+    TimeZone,
     Url,
     format_duration,
     parse_duration,
@@ -156,3 +158,27 @@ def test_a_variable_that_is_not_set_or_empty_is_named(
 def test_a_secret_is_written_as_its_reference() -> None:
     adapter = TypeAdapter(Secret)
     assert adapter.dump_json(adapter.validate_python("${KEY}")) == b'"${KEY}"'
+
+
+@pytest.mark.parametrize("text", ["30 3 * * *", "*/5 0-6,22 1 1 1-5", "0 0 * * 7", " 0  3 * * * "])
+def test_a_cron_expression_of_five_fields_is_taken(text: str) -> None:
+    assert TypeAdapter(Cron).validate_python(text) == " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "@daily", "0 3 * *", "0 0 3 * * *", "60 3 * * *", "0 24 * * *", "0 3 0 * *"),
+        *("0 3 * 13 *", "0 3 * * 8", "5-1 * * * *", "*/0 * * * *", "a * * * *", "0 3 * * MON"),
+    ],
+)
+def test_what_is_no_cron_expression_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="is not a cron expression"):
+        TypeAdapter(Cron).validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["Europe/Nowhere", "", "../etc/passwd", "Europe", "a\0b"])
+def test_what_is_no_time_zone_is_refused(text: str) -> None:
+    assert TypeAdapter(TimeZone).validate_python("Europe/Berlin") == "Europe/Berlin"
+    with pytest.raises(ValidationError, match="is no time zone"):
+        TypeAdapter(TimeZone).validate_python(text)

@@ -20,6 +20,7 @@ SECTIONS = {
     "instances[].timeouts": models.Timeouts,
     "edges[]": models.EdgeConfig,
     "store": models.StoreConfig,
+    "store.retention": models.Retention,
     "dagster": models.DagsterConfig,
 }
 

@@ -20,7 +20,10 @@ from meta_orch.testing.builders import make_pipeline, make_run, make_task_run
 PAGE = Path(__file__).parents[2] / "docs" / "store.md"
 INSTANCE = "airflow_prod"
 TEXT = PAGE.read_text(encoding="utf-8")
-VIEWS = ["pipelines", "runs", "task_runs", "schedules", "tasks", "edges", "pools", "collectors"]
+VIEWS = [
+    *("pipelines", "runs", "task_runs", "schedules", "tasks", "edges", "pools", "collectors"),
+    "kept_runs",
+]
 
 
 def blocks(language: str) -> list[str]:
