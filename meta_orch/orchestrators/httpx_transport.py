@@ -6,6 +6,7 @@ Importing this module imports httpx, so adapters import it where they first conn
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Collection
@@ -52,6 +53,8 @@ class Transport(httpx.HTTPTransport):
     Each request carries the instance's login and follows no redirect, so the login reaches no other
     server. `asked_at` is the server's own clock when the last request was sent.
 
+    Threads may share it.
+
     Args:
         without: names of headers that a client on top adds of its own accord.
         explained_failures: let a 500 through whose body is JSON (GraphQL says there what failed).
@@ -72,6 +75,7 @@ class Transport(httpx.HTTPTransport):
         self.requests = 0
         """How many were sent."""
         self._ahead = timedelta(0)
+        self._lock = threading.Lock()
         self._config = config
         self._explained_failures = explained_failures
 
@@ -90,7 +94,8 @@ class Transport(httpx.HTTPTransport):
         return response
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        self.requests += 1
+        with self._lock:
+            self.requests += 1
         began = time.monotonic()
         try:
             response = super().handle_request(request)
@@ -117,8 +122,9 @@ class Transport(httpx.HTTPTransport):
         except ValueError:
             return
         if answered_at.tzinfo is not None:
-            self.asked_at = answered_at.astimezone(UTC) - took
-            self._ahead = answered_at - datetime.now(UTC)
+            with self._lock:
+                self.asked_at = answered_at.astimezone(UTC) - took
+                self._ahead = answered_at - datetime.now(UTC)
 
     def _raise_refusals(self, request: httpx.Request, response: httpx.Response) -> None:
         status = response.status_code

@@ -10,6 +10,7 @@ from meta_orch.config.models import InstanceConfig, TokenLogin
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey
+from meta_orch.orchestrators.ahead import ReadAhead
 from meta_orch.orchestrators.answers import RequestRefused
 from meta_orch.orchestrators.base import (
     ActingRefused,
@@ -65,6 +66,7 @@ class PrefectOrchestrator(Orchestrator):
         self._selection = Selection.of(config)
         self._page_size = page_size
         self._connection: PrefectApi | None = None
+        self._ahead: ReadAhead | None = None
 
     @property
     def requests_sent(self) -> int:
@@ -100,7 +102,8 @@ class PrefectOrchestrator(Orchestrator):
         return Server(version=version, now=self._api.asked_at)
 
     def read_fingerprint(self) -> str:
-        """Two requests. A change to nothing but a schedule is not seen."""
+        """One request. It does not show a change to nothing but a schedule, nor the first run of a
+        flow without a deployment."""
         return read_fingerprint(self._api)
 
     def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
@@ -110,10 +113,16 @@ class PrefectOrchestrator(Orchestrator):
         self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
     ) -> Iterator[Changes]:
         """See `changes`. With nothing new and nothing active, a pass costs two requests."""
-        reader = ChangesReader(
-            self._api, self._links, self._selection, open_runs, page_size=self._page_size
-        )
-        yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
+        with ReadAhead(self._config.connections) as self._ahead:
+            reader = ChangesReader(
+                self._api,
+                self._links,
+                self._selection,
+                open_runs,
+                ahead=self._ahead,
+                page_size=self._page_size,
+            )
+            yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
 
     def read_pools(self) -> tuple[Pool, ...]:
         """Work pools, and global concurrency limits as `limit:NAME`. A deployment's own limit is
@@ -163,6 +172,9 @@ class PrefectOrchestrator(Orchestrator):
             return parse_run(row, pipeline.key, self._links)
 
     def close(self) -> None:
+        if self._ahead is not None:  # a reading was left in its middle
+            self._ahead.close()
+            self._ahead = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -4,9 +4,14 @@ Prefect lists flow runs by no time of change, and its order by end time has no t
 pass reads
 
 1. what is active or due, and what ended since the watermark, in one request where that is little;
-2. else span by span of end times: newest first, from one end time to the next;
-3. what is stored as open and was not among these, by id: it waits for later, or is gone;
+2. else all that is active or due, page by page;
+3. what is stored as open and was not among these, by id: it ended, waits for later, or is gone;
 4. what an event says went from one terminal state to another, since that moves no end time.
+
+With that the pass is over and its watermark moves. What ended and was too much for one request is
+history by then: spans of end times, read newest first from one end time to the next, as long as the
+reading lasts. The next reading makes its own pass before it goes on with them, so what is new shows
+while a long history is read.
 
 Runs that Prefect has planned ahead, up to a hundred for each deployment, are no runs here until
 they are due: the earliest is its schedule's `next_at`.
@@ -18,23 +23,19 @@ its end. The last days are read anew once a day, for edits whose event was lost.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from meta_orch.domain.readings import Changes
-from meta_orch.domain.runs import Run, RunKey, TaskRun
+from meta_orch.domain.runs import RunKey
 from meta_orch.domain.time import Window, parse_instant
+from meta_orch.orchestrators.ahead import ReadAhead
 from meta_orch.orchestrators.prefect.client import PAGE, PrefectApi
 from meta_orch.orchestrators.prefect.cursor import Cursor, Pass
 from meta_orch.orchestrators.prefect.links import Links
-from meta_orch.orchestrators.prefect.names import Names
-from meta_orch.orchestrators.prefect.parse import (
-    Row,
-    parent_task_run_ids,
-    parse_run,
-    parse_task_run,
-    reading,
-)
+from meta_orch.orchestrators.prefect.pages import Asked, PageReader
+from meta_orch.orchestrators.prefect.parse import Row, reading
 from meta_orch.orchestrators.prefect.states import ACTIVE_TYPES, ENDED_TYPES
 from meta_orch.orchestrators.selection import Selection
 
@@ -45,11 +46,12 @@ DUE_WITHIN = timedelta(seconds=10)
 SETTLING = timedelta(minutes=5)
 RESCAN_EVERY = timedelta(days=1)
 RESCAN_SPAN = timedelta(days=2)
-PAGE_SIZE = 50
-"""Runs on one page of changes: with their task runs it must be read within a tick."""
+PAGE_SIZE = PAGE
+"""Runs on one page of changes, at most."""
+PAGES_WAITING = 8
+"""Pages of history that are read ahead: as many as are read while some are stored."""
 EVENTS_PAGE = 50
 
-_ZERO = timedelta(0)
 _INSTANT = timedelta(microseconds=1)
 
 Reading = Generator[Changes, None, Cursor]
@@ -57,7 +59,7 @@ Reading = Generator[Changes, None, Cursor]
 
 
 class ChangesReader:
-    """One pass over the runs of an instance."""
+    """One pass over the runs of an instance, and what of its history time allows."""
 
     def __init__(
         self,
@@ -66,29 +68,38 @@ class ChangesReader:
         selection: Selection,
         open_runs: Collection[RunKey],
         *,
+        ahead: ReadAhead,
         page_size: int = PAGE_SIZE,
     ) -> None:
         self._api = api
         self._links = links
         self._selection = selection
         self._page_size = page_size
+        self._ahead = ahead
         self._open = {run.run_id: run for run in open_runs if run.pipeline.name in selection}
-        self._names = Names(api, self._open.values())
-        self._seen: set[str] = set()
-        self._task_changes_since: datetime | None = None
+        self._unseen = set(self._open)
+        """Open runs that this pass has not met."""
 
     def read(self, cursor: Cursor | None, *, since: datetime) -> Iterator[Changes]:
-        """The pages of the pass that `cursor` stands in, or of the next one."""
+        """The pages of the pass that `cursor` stands in, or of the next one; then the history."""
         place = cursor or Cursor(watermark=since)
-        if cursor is not None:
-            self._task_changes_since = cursor.watermark
+        self._pages = PageReader(
+            self._api,
+            self._links,
+            self._selection,
+            self._ahead,
+            self._open.values(),
+            task_changes_since=cursor.watermark if cursor else None,
+        )
         if place.current is None:
             place = yield from self._begin(place, is_first=cursor is None)
+        self._began_at = _current(place).began_at
         place = yield from self._read_active(place)
-        place = yield from self._read_ended(place)
         place = yield from self._read_missing(place)
         place = yield from self._read_edited(place)
-        yield Changes(cursor=_finish(place).write())
+        place = _finish(place)
+        yield Changes(cursor=place.write())
+        yield from self._read_history(place)
 
     def _begin(self, place: Cursor, *, is_first: bool) -> Reading:
         """Start a pass: with one page of everything, if it fits on one."""
@@ -97,26 +108,25 @@ class ChangesReader:
             {"flow_runs": {**self._active(), "end_time": {"after_": place.watermark.isoformat()}}},
             limit=self._page_size,
         )
-        began_at = self._api.asked_at
+        self._began_at = began_at = self._api.asked_at
         # A little past now: the server's clock is known to a second or so.
         until = max(place.watermark, began_at) + OVERLAP
         since_watermark = Window(place.watermark, until)
         is_whole = len(rows) < self._page_size
-        ended = [] if is_whole else [since_watermark]
         settled, place = place.split_unsettled(began_at - SETTLING)
-        if settled:
-            ended.append(settled)
+        newest = [] if is_whole else [since_watermark]
+        history = [*newest, *([settled] if settled else []), *place.history]
         if is_first:
             place = replace(place, rescanned_at=began_at)
         elif place.rescanned_at is None or place.rescanned_at <= began_at - RESCAN_EVERY:
-            ended.append(Window(began_at - RESCAN_SPAN, until))
+            history.append(Window(began_at - RESCAN_SPAN, until))
             place = replace(place, rescanned_at=began_at)
         place = replace(
             place,
+            history=tuple(history),
             current=Pass(
                 began_at=began_at,
                 active_from=None if is_whole else 0,
-                ended=tuple(ended),
                 edited=None if is_first else since_watermark,
             ),
         )
@@ -153,40 +163,45 @@ class ChangesReader:
             },
         }
 
-    def _read_ended(self, place: Cursor) -> Reading:
-        while spans := _current(place).ended:
-            for rows, rest in self._ended_within(spans[0]):
-                place = _advance(place, ended=(rest, *spans[1:]) if rest else spans[1:])
-                changes, place = self._changes(rows, place)
+    def _read_history(self, place: Cursor) -> Iterator[Changes]:
+        """Span by span. The next pages are on their way while one is parsed and stored; they are
+        given in their order, so the place after each holds whatever becomes of those after it."""
+        pages = self._ahead.pages(self._ask_for_history(place.history), waiting=PAGES_WAITING)
+        with closing(pages):
+            for asked, history in pages:
+                changes, place = self._parsed(asked, replace(place, history=history))
                 yield changes
-        return place
 
-    def _ended_within(self, span: Window) -> Iterator[tuple[list[Row], Window | None]]:
-        """Runs by falling end time, a few at a time, each with what is left of the span."""
-        while True:
-            rows = self._api.rows(
-                "/flow_runs/filter",
-                {"flow_runs": {"end_time": _bounds(span)}, "sort": "END_TIME_DESC"},
-            )
-            is_last = len(rows) < PAGE
-            is_tied = not is_last and self._end_of(rows[0]) == self._end_of(rows[-1])
-            if is_tied:
-                rows = self._ended_at(self._end_of(rows[0]))
-            rest = None
-            if not is_last:
-                rest = _until(span, self._end_of(rows[-1]) - (_INSTANT if is_tied else _ZERO))
-            for start in range(0, len(rows), self._page_size):
-                part = rows[start : start + self._page_size]
-                if start + self._page_size >= len(rows):
-                    yield part, rest
-                else:
-                    # Within one instant there is no going on from the middle.
-                    yield part, span if is_tied else _until(span, self._end_of(part[-1]))
-            if not rows:
-                yield [], None
-            if rest is None:
-                return
-            span = rest
+    def _ask_for_history(
+        self, spans: tuple[Window, ...]
+    ) -> Iterator[tuple[Asked, tuple[Window, ...]]]:
+        while spans:
+            rows, rest = self._ended_within(spans[0])
+            spans = (rest, *spans[1:]) if rest else spans[1:]
+            for start in range(0, max(len(rows), 1), PAGE):  # more than a page ended at once
+                is_last = start + PAGE >= len(rows)
+                left = spans if is_last else self._again(rows, spans)
+                yield self._pages.ask(rows[start : start + PAGE]), left
+
+    def _again(self, rows: Sequence[Row], rest: tuple[Window, ...]) -> tuple[Window, ...]:
+        """With the one instant at which all `rows` ended: there is no going on from its middle."""
+        instant = self._end_of(rows[0])
+        return (Window(instant, instant), *rest)
+
+    def _ended_within(self, span: Window) -> tuple[list[Row], Window | None]:
+        """The latest runs that ended in the span, by falling end time, and what is left of it."""
+        limit = self._pages.runs_on_a_page(self._page_size)
+        rows = self._api.rows(
+            "/flow_runs/filter",
+            {"flow_runs": {"end_time": _bounds(span)}, "sort": "END_TIME_DESC"},
+            limit=limit,
+        )
+        if len(rows) < limit:
+            return rows, None
+        last = self._end_of(rows[-1])
+        if self._end_of(rows[0]) > last:
+            return rows, _until(span, last)
+        return self._ended_at(last), _until(span, last - _INSTANT)
 
     def _ended_at(self, instant: datetime) -> list[Row]:
         """More than a page of runs that ended at once: nothing but their ids tells them apart."""
@@ -194,7 +209,7 @@ class ChangesReader:
         return self._api.all_rows("/flow_runs/filter", {"flow_runs": tied, "sort": "ID_DESC"})
 
     def _read_missing(self, place: Cursor) -> Reading:
-        missing = sorted(set(self._open) - self._seen)
+        missing = sorted(self._unseen)
         for start in range(0, len(missing), self._page_size):
             ids = missing[start : start + self._page_size]
             rows = list(self._api.rows_by_id("/flow_runs/filter", "flow_runs", ids))
@@ -214,9 +229,7 @@ class ChangesReader:
                     if ((event.get("payload") or {}).get("initial_state") or {}).get("type")
                     in ENDED_TYPES
                 }
-            rows = list(
-                self._api.rows_by_id("/flow_runs/filter", "flow_runs", sorted(edited - self._seen))
-            )
+            rows = list(self._api.rows_by_id("/flow_runs/filter", "flow_runs", sorted(edited)))
             if rows or rest:
                 changes, place = self._changes(rows, place)
                 yield changes
@@ -251,71 +264,15 @@ class ChangesReader:
 
     def _changes(self, rows: Sequence[Row], place: Cursor) -> tuple[Changes, Cursor]:
         """The page of these flow runs with their task runs, and the place after it."""
-        self._names.ask_for(rows)
-        with reading(self._api.instance, "a flow run"):
-            self._seen.update(row["id"] for row in rows)
-            keys = {
-                row["id"]: key
-                for row in rows
-                if (key := self._names.pipeline_of(row)) and key.name in self._selection
-            }
-        chosen = [row for row in rows if row["id"] in keys]
-        parents = self._parents(chosen)
-        with reading(self._api.instance, "a flow run"):
-            runs = {
-                row["id"]: parse_run(
-                    row,
-                    keys[row["id"]],
-                    self._links,
-                    parent=parents.get(row.get("parent_task_run_id") or ""),
-                )
-                for row in chosen
-            }
-        for run in runs.values():
-            if run.ended_at and run.ended_at > _current(place).began_at - SETTLING:
+        return self._parsed(self._pages.ask(rows), place)
+
+    def _parsed(self, asked: Asked, place: Cursor) -> tuple[Changes, Cursor]:
+        runs, task_runs = self._pages.parse(asked)
+        self._unseen.difference_update(run.key.run_id for run in runs)
+        for run in runs:
+            if run.ended_at and run.ended_at > self._began_at - SETTLING:
                 place = place.with_unsettled(run.ended_at)
-        task_runs = self._task_runs(chosen, runs)
-        return Changes(place.write(), tuple(runs.values()), task_runs), place
-
-    def _parents(self, rows: Sequence[Row]) -> dict[str, str]:
-        """Flow runs by the id of the task run that stands in them for a subflow."""
-        found = self._api.rows_by_id("/task_runs/filter", "task_runs", parent_task_run_ids(rows))
-        with reading(self._api.instance, "a task run"):
-            return {row["id"]: row["flow_run_id"] for row in found if row.get("flow_run_id")}
-
-    def _task_runs(self, rows: Sequence[Row], runs: dict[str, Run]) -> tuple[TaskRun, ...]:
-        """Of finished runs all; of active ones those that changed, since the rest is stored."""
-        begun = {row["id"]: row for row in rows if row.get("start_time")}
-        finished = [run_id for run_id in begun if runs[run_id].state.is_terminal]
-        active = [run_id for run_id in begun if not runs[run_id].state.is_terminal]
-        if self._task_changes_since is None:
-            finished, active = finished + active, []
-        found: dict[str, Row] = {}
-        if finished:
-            found |= self._task_rows({"task_runs": {"flow_run_id": {"any_": finished}}})
-        if active and self._task_changes_since is not None:
-            changed = {
-                "operator": "or_",
-                "state": {"type": {"any_": ["SCHEDULED", *ACTIVE_TYPES]}},
-                "end_time": {"after_": self._task_changes_since.isoformat()},
-            }
-            found |= self._task_rows({"flow_runs": {"id": {"any_": active}}, "task_runs": changed})
-        with reading(self._api.instance, "a task run"):
-            return tuple(
-                parse_task_run(
-                    row,
-                    runs[row["flow_run_id"]].key,
-                    self._links,
-                    pool=begun[row["flow_run_id"]].get("work_pool_name"),
-                )
-                for row in found.values()
-            )
-
-    def _task_rows(self, body: Row) -> dict[str, Row]:
-        # New rows shift the pages the harmless way: a row comes twice.
-        rows = self._api.all_rows("/task_runs/filter", {**body, "sort": "ID_DESC"})
-        with reading(self._api.instance, "a task run"):
-            return {row["id"]: row for row in rows}
+        return Changes(place.write(), runs, task_runs), place
 
     def _end_of(self, row: Row) -> datetime:
         with reading(self._api.instance, "a finished flow run"):

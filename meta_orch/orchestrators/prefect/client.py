@@ -7,12 +7,13 @@ That client takes seconds to import, so it is imported where a connection is mad
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from meta_orch.config.models import InstanceConfig
 from meta_orch.orchestrators.answers import error_for_status
-from meta_orch.orchestrators.base import UnexpectedAnswer
+from meta_orch.orchestrators.base import NotFound, UnexpectedAnswer
 from meta_orch.orchestrators.prefect.parse import Row
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ PAGE = 200
 
 class PrefectApi:
     """Requests to one Prefect server. Every method raises a subclass of `OrchestratorError`, and
-    nothing else, where there is no good answer. Making one makes no request."""
+    nothing else, where there is no good answer. Making one makes no request. Threads may share
+    it."""
 
     def __init__(self, config: InstanceConfig, url: str) -> None:
         from prefect.client.orchestration import SyncPrefectClient
@@ -59,7 +61,10 @@ class PrefectApi:
         return self._transport.asked_at
 
     def server_now(self) -> datetime:
-        """The server's clock, UTC; this machine's as long as the server has not answered."""
+        """The server's clock, UTC; it is asked where it has not answered anything yet."""
+        if self._transport.asked_at is None:
+            with suppress(NotFound):  # which tells the time too
+                self.get("/health")
         return self._transport.server_now()
 
     @property

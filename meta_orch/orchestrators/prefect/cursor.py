@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from meta_orch.domain.time import Window, parse_instant
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,6 @@ class Pass:
     """By the server's clock."""
     active_from: int | None
     """How many active runs are read; None when all are."""
-    ended: tuple[Window, ...]
-    """Spans of end times that are still to be read, in order. Within one, newest come first."""
     edited: Window | None
     """The span in which finished runs may have been set to another state; None when it is read."""
 
@@ -31,7 +29,9 @@ class Cursor:
     """Between passes, and within one."""
 
     watermark: datetime
-    """What ended before it is in."""
+    """What ended before it is in, save what `history` spans."""
+    history: tuple[Window, ...] = ()
+    """Spans of end times that are still to be read, in order. Within one, newest come first."""
     unsettled: Window | None = None
     """The span of end times of runs whose task runs are read once more: those arrive late."""
     rescanned_at: datetime | None = None
@@ -59,13 +59,13 @@ class Cursor:
             {
                 "version": _VERSION,
                 "watermark": self.watermark.isoformat(),
+                "history": [_write_window(span) for span in self.history],
                 "unsettled": _write_window(self.unsettled),
                 "rescanned_at": self.rescanned_at.isoformat() if self.rescanned_at else None,
                 "pass": current
                 and {
                     "began_at": current.began_at.isoformat(),
                     "active_from": current.active_from,
-                    "ended": [_write_window(span) for span in current.ended],
                     "edited": _write_window(current.edited),
                 },
             }
@@ -80,13 +80,13 @@ class Cursor:
         current = stored["pass"]
         return cls(
             watermark=_instant(stored["watermark"]),
+            history=tuple(_window(span) for span in stored["history"]),
             unsettled=_read_window(stored["unsettled"]),
             rescanned_at=parse_instant(stored["rescanned_at"]),
             current=current
             and Pass(
                 began_at=_instant(current["began_at"]),
                 active_from=current["active_from"],
-                ended=tuple(_window(span) for span in current["ended"]),
                 edited=_read_window(current["edited"]),
             ),
         )

@@ -9,15 +9,19 @@ import pytest
 
 from meta_orch.config.models import InstanceConfig
 from meta_orch.orchestrators.prefect import PrefectOrchestrator
+from meta_orch.orchestrators.prefect.changes import PAGE_SIZE
 from meta_orch_tests.orchestrators.prefect.server import PrefectInMemory
 from meta_orch_tests.support.loopback import LoopbackServer
 
 
-def adapter_for(server: LoopbackServer, **settings: Any) -> PrefectOrchestrator:
+def adapter_for(
+    server: LoopbackServer, *, page_size: int = PAGE_SIZE, **settings: Any
+) -> PrefectOrchestrator:
     return PrefectOrchestrator(
         InstanceConfig.model_validate(
             {"name": "prefect_test", "type": "prefect", "url": server.url, **settings}
-        )
+        ),
+        page_size=page_size,
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey
@@ -18,7 +22,7 @@ from meta_orch.orchestrators.prefect import PrefectOrchestrator
 from meta_orch.orchestrators.prefect.changes import OVERLAP, PAGE_SIZE, SETTLING
 from meta_orch_tests.orchestrators.prefect.conftest import adapter_for
 from meta_orch_tests.orchestrators.prefect.server import PrefectInMemory, Row
-from meta_orch_tests.support.loopback import LoopbackServer
+from meta_orch_tests.support.loopback import LoopbackServer, Reply, Request
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -46,14 +50,42 @@ class Stored:
             kept.append(page)
         return kept
 
+    def open_runs(self) -> list[RunKey]:
+        return [run.key for run in self.runs.values() if not run.state.is_terminal]
+
     def read(self, prefect: PrefectOrchestrator, since: datetime = LONG_AGO) -> list[Changes]:
-        open_runs = [run.key for run in self.runs.values() if not run.state.is_terminal]
-        return self.keep(prefect.read_changes(self.cursor, open_runs, since=since))
+        return self.keep(prefect.read_changes(self.cursor, self.open_runs(), since=since))
+
+
+class Gauge:
+    """An answerer that notes how many requests were under way at once."""
+
+    def __init__(self, answer: Callable[[Request], Reply]) -> None:
+        self._answer = answer
+        self._lock = Lock()
+        self._now = self.most = 0
+
+    def __call__(self, request: Request) -> Reply:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(0.01)
+        try:
+            return self._answer(request)
+        finally:
+            with self._lock:
+                self._now -= 1
 
 
 @pytest.fixture
 def stored() -> Stored:
     return Stored()
+
+
+@pytest.fixture
+def small_pages(server: LoopbackServer) -> Iterator[PrefectOrchestrator]:
+    with adapter_for(server, page_size=50) as adapter:
+        yield adapter
 
 
 def begun(rows: PrefectInMemory) -> set[str]:
@@ -185,10 +217,9 @@ def test_a_new_connection_asks_for_one_csrf_token(
     stored.read(prefect)
     server.requests.clear()
     with adapter_for(server) as another:
-        another.read_server()  # from here on it goes by the server's clock
         stored.read(another)
     assert [request.path for request in server.requests] == [
-        "/api/admin/version",
+        "/api/health",  # what is due is told by the server's clock
         "/api/csrf-token",  # before the first of those that may change something
         "/api/flow_runs/filter",
         "/api/events/filter",
@@ -380,37 +411,108 @@ def test_a_backlog_of_active_runs_is_read_whole(
 
 @pytest.mark.parametrize("stop_after", range(1, 8))
 def test_a_pass_that_stops_after_any_page_goes_on_from_there_and_loses_nothing(
-    prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored, stop_after: int
+    small_pages: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored, stop_after: int
 ) -> None:
     runs = add_finished(rows, 260)
     runs += [
         rows.add_run("sums/manual", number, state_type="RUNNING", end_time=None)
         for number in range(70)
     ]
-    pages = prefect.read_changes(None, (), since=LONG_AGO)
+    pages = small_pages.read_changes(None, (), since=LONG_AGO)
     first = stored.keep(page for page, _ in zip(pages, range(stop_after), strict=False))
     assert set(stored.runs) != begun(rows)
-    second = stored.read(prefect)
+    second = stored.read(small_pages)
     assert set(stored.runs) == begun(rows)
-    # One run stands at the boundary. Open runs are asked for again: their end may be the change.
-    assert len(finished_in(first) & finished_in(second)) <= 1
+    # One run stands at the boundary. The second reading begins with what is new, and with the
+    # overlap. Open runs are asked for again: their end may be the change.
+    overlap_began = (rows.now - OVERLAP - timedelta(seconds=5)).isoformat()
+    again = finished_in(first) & finished_in(second)
+    assert len([r for r in runs if r["id"] in again and r["end_time"] < overlap_began]) <= 1
+
+
+def test_what_is_new_shows_before_the_rest_of_a_long_history(
+    prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
+) -> None:
+    history = add_finished(rows, 700)
+    pages = prefect.read_changes(None, (), since=LONG_AGO)
+    stored.keep(page for page, _ in zip(pages, range(4), strict=False))
+    assert not {run["id"] for run in history} <= set(stored.runs)
+    rows.advance(timedelta(minutes=10))
+    (new,) = add_finished(rows, 1)
+    first, *others = stored.read(prefect)
+    assert new["id"] in {run.key.run_id for run in first.runs}
+    assert others
+    assert set(stored.runs) == begun(rows)
+
+
+def test_history_is_read_newest_first(
+    prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
+) -> None:
+    add_finished(rows, 700)
+    pages = stored.read(prefect)
+    ends = [run.ended_at for page in pages for run in page.runs if run.ended_at]
+    assert ends == sorted(ends, reverse=True)
+
+
+@pytest.mark.parametrize("connections", [1, 2, 4])
+def test_no_more_requests_are_under_way_than_there_may_be_connections(
+    rows: PrefectInMemory, stored: Stored, connections: int
+) -> None:
+    add_finished(rows, 450)
+    under_way = Gauge(rows.answer)
+    with (
+        LoopbackServer(under_way) as server,
+        adapter_for(server, connections=connections) as prefect,
+    ):
+        stored.read(prefect)
+    assert set(stored.runs) == begun(rows)
+    assert under_way.most <= connections
+    assert (under_way.most > 1) is (connections > 1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    ages=st.lists(st.integers(0, 20).map(lambda n: n * 20), min_size=1, max_size=40),
+    stops=st.lists(st.integers(1, 4), max_size=6),
+    page_size=st.integers(1, 7),
+    connections=st.integers(1, 4),
+)
+def test_readings_that_stop_anywhere_lose_nothing_while_runs_go_on_ending(
+    ages: list[int], stops: list[int], page_size: int, connections: int
+) -> None:
+    rows, stored = PrefectInMemory(), Stored()
+    for age in ages:  # several at one instant
+        rows.add_run("sums/manual", end_time=(rows.now - timedelta(seconds=age)).isoformat())
+    with LoopbackServer(rows.answer) as server:
+        for stop_after in stops:
+            with adapter_for(server, page_size=page_size, connections=connections) as prefect:
+                pages = prefect.read_changes(stored.cursor, stored.open_runs(), since=LONG_AGO)
+                stored.keep(page for page, _ in zip(pages, range(stop_after), strict=False))
+            rows.advance(timedelta(seconds=50))
+            rows.add_run("sums/manual", end_time=rows.now.isoformat())
+            rows.set_state(rows.add_run("sums/manual", state_type="RUNNING"), "FAILED")
+        with adapter_for(server, page_size=page_size, connections=connections) as prefect:
+            stored.read(prefect)  # to the end of the pass that was stopped
+            stored.read(prefect)
+    assert set(stored.runs) == begun(rows)
+    assert set(stored.task_runs) == set(rows.rows["task_runs"])
 
 
 def test_runs_that_end_while_a_backlog_is_read_are_not_lost(
-    prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
+    small_pages: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
 ) -> None:
     add_finished(rows, 260)
     running = [
         rows.add_run("sums/manual", number, state_type="RUNNING", end_time=None)
         for number in range(70)
     ]
-    for page in prefect.read_changes(None, (), since=LONG_AGO):
+    for page in small_pages.read_changes(None, (), since=LONG_AGO):
         stored.keep([page])
         if running:
             rows.advance(timedelta(seconds=1))
             for run in (running.pop() for _ in range(min(9, len(running)))):
                 rows.set_state(run, "COMPLETED")
-    stored.read(prefect)
+    stored.read(small_pages)
     assert set(stored.runs) == begun(rows)
     assert all(run.state.is_terminal for run in stored.runs.values())
 

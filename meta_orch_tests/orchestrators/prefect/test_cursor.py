@@ -20,12 +20,12 @@ passes = st.builds(
     Pass,
     began_at=instants,
     active_from=st.none() | st.integers(0, 10_000),
-    ended=st.lists(windows, max_size=3).map(tuple),
     edited=st.none() | windows,
 )
 cursors = st.builds(
     Cursor,
     watermark=instants,
+    history=st.lists(windows, max_size=3).map(tuple),
     unsettled=st.none() | windows,
     rescanned_at=st.none() | instants,
     current=st.none() | passes,
