@@ -97,10 +97,12 @@ def _collect(
     from meta_orch.orchestrators import connect
     from meta_orch.sync import collect
 
-    deadline = _now() + time_limit
+    begin = _now()
+    deadline = begin + time_limit
     total: Collection | None = None
+    console = progress()
     with (
-        progress().status(f"{instance.name}: connecting ...") as status,
+        console.status(f"{instance.name}: connecting ...") as status,
         connect(instance) as orchestrator,
     ):
         while total is None or not (total.caught_up or _now() >= deadline):
@@ -113,7 +115,11 @@ def _collect(
                 declared_edges=config.edges,
             )
             total = latest if total is None else _sum(total, latest)
-            status.update(f"{instance.name}: {_summary(total)} so far ...")
+            if not total.caught_up:
+                so_far = f"{instance.name}: {_progress(total, _now() - begin)}"
+                status.update(f"{so_far} ...")
+                if not console.is_terminal:
+                    console.print(so_far)
     return total
 
 
@@ -125,6 +131,15 @@ def _sum(total: Collection, latest: Collection) -> Collection:
         gone=total.gone + latest.gone,
         catalogue_changed=total.catalogue_changed or latest.catalogue_changed,
     )
+
+
+def _progress(collection: Collection, taken: timedelta) -> str:
+    rows = collection.runs + collection.task_runs
+    rate = f"{rows / max(taken.total_seconds(), 1):,.0f} rows a second"
+    said = f"{_summary(collection)} so far ({rate})"
+    if collection.history_to is None:
+        return said
+    return f"{said}, and what was before {collection.history_to:%Y-%m-%d %H:%M} UTC to come"
 
 
 def _summary(collection: Collection) -> str:

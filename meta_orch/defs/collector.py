@@ -209,6 +209,8 @@ class Collector:
 
 def _words(collection: Collection) -> str:
     behind = "caught up" if collection.caught_up else "not caught up yet"
+    if collection.history_to is not None:
+        behind += f": history up to {collection.history_to:%Y-%m-%d %H:%M} UTC is still to be read"
     return f"{collection.runs} runs read, {behind}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -29,6 +30,9 @@ class Changes:
     task_runs: tuple[TaskRun, ...] = ()
     gone: tuple[RunKey, ...] = ()
     """Runs that were stored as open and no longer exist on the server."""
+    history_to: datetime | None = None
+    """What happened up to then is still to be read, where there is much of it: the newest comes
+    first. None where nothing older is left."""
 
     def followed_by(self, later: Changes) -> Changes:
         """This page and the next as one: storing it is the same as storing one after the other."""
@@ -38,4 +42,5 @@ class Changes:
             runs=self.runs + later.runs,
             task_runs=self.task_runs + later.task_runs,
             gone=tuple(key for key in self.gone if key not in seen_again) + later.gone,
+            history_to=later.history_to,
         )

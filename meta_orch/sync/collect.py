@@ -41,6 +41,8 @@ class Collection:
     no change."""
     caught_up: bool
     """False where the deadline came first: the next reading goes on from there."""
+    history_to: datetime | None = None
+    """Where not all of the past is read yet: what happened up to then is still to come."""
 
 
 def collect(
@@ -106,6 +108,7 @@ class _Reading:
         self.runs = self.task_runs = self.gone = 0
         self.catalogue_changed = False
         self.caught_up = False
+        self.history_to: datetime | None = None
 
     def read_catalogue(self, every: timedelta, declared: Iterable[EdgeConfig]) -> None:
         """Read it where it is due, and with it pools and edges."""
@@ -139,6 +142,7 @@ class _Reading:
             self.runs += len(page.runs)
             self.task_runs += len(page.task_runs)
             self.gone += len(page.gone)
+            self.history_to = page.history_to
             self.unsaved = self.unsaved.followed_by(page) if self.unsaved else page
             now = clock()
             if now >= deadline:
@@ -183,6 +187,7 @@ class _Reading:
             gone=self.gone,
             catalogue_changed=self.catalogue_changed,
             caught_up=self.caught_up,
+            history_to=self.history_to,
         )
 
 

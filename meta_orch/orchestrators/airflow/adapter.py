@@ -18,7 +18,8 @@ from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.secrets import MASK, mask_secrets
 from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi, connect_api
 from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_fingerprint
-from meta_orch.orchestrators.airflow.changes import ChangeReader, read_cursor
+from meta_orch.orchestrators.airflow.changes import ChangeReader
+from meta_orch.orchestrators.airflow.cursor import read_cursor
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
 from meta_orch.orchestrators.airflow.transport import Transport
 from meta_orch.orchestrators.answers import RequestRefused, UnreadableJson
@@ -62,6 +63,7 @@ class AirflowOrchestrator(Orchestrator):
         self._read_only = config.read_only
         self._selection = Selection.of(config)
         self._page_size = page_size
+        self._connections = config.connections
         self._sweep_every = sweep_every
         self._transport = Transport(config)
         self._place = Place(config.name, self._transport.url)
@@ -93,7 +95,11 @@ class AirflowOrchestrator(Orchestrator):
     ) -> Iterator[Changes]:
         with self._strictly():
             reader = ChangeReader(
-                self._connected(), self._place, self._selection, self._sweep_every
+                self._connected(),
+                self._place,
+                self._selection,
+                self._sweep_every,
+                self._connections,
             )
             yield from reader.read(read_cursor(cursor, since), open_runs)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from meta_orch.domain.time import Window
 from meta_orch.orchestrators.airflow.paging import (
+    OffsetPage,
     OffsetPlace,
     read_offset_page,
     read_offset_pages,
@@ -136,6 +138,14 @@ class AirflowApi:
         """Runs of all DAGs, in an order that they keep."""
         return self._runs([("updated_at_gte", _instant(since))], place)
 
+    def runs_updated_within(self, updated: Window, place: RunsPlace | None) -> RunsPage:
+        """The same of runs that were last updated within a window, its end included."""
+        bounds = [
+            ("updated_at_gte", _instant(updated.start)),
+            ("updated_at_lte", _instant(updated.end)),
+        ]
+        return self._runs(bounds, place)
+
     def open_runs(self, place: RunsPlace | None) -> RunsPage:
         """Runs of all DAGs that have not ended."""
         return self._runs([("state", state) for state in OPEN_STATES], place)
@@ -157,6 +167,23 @@ class AirflowApi:
             except (ServerFailed, Unreachable) as error:
                 _log.info("%s; the runs are read one by one", error)
         return [row for run in runs for row in self._task_instances_of(*run)]
+
+    def task_instances_updated_since(self, since: datetime, place: OffsetPlace) -> OffsetPage:
+        """Of all runs, in an order that they keep."""
+
+        def fetch(offset: int) -> tuple[Sequence[Fields], int]:
+            answer = self._get(
+                "/dags/~/dagRuns/~/taskInstances",
+                [
+                    ("updated_at_gte", _instant(since)),
+                    ("order_by", "id"),
+                    ("limit", self._page_size),
+                    ("offset", offset),
+                ],
+            )
+            return answer.rows("task_instances", "a task instance"), self._total(answer)
+
+        return read_offset_page(fetch, lambda row: row.text("id"), place)
 
     def _task_instances_of(self, dag_id: str, run_id: str) -> Iterator[Fields]:
         try:

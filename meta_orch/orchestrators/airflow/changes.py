@@ -6,114 +6,82 @@ so the next watermark is the server's time when the pass began, less an overlap 
 that were still open then. It takes effect when the pass is complete; until then the cursor holds
 the place within it.
 
+Where there is much to catch up with, at first and after a long pause, the past up to now becomes
+history: spans of time of update, read after the pass, several at once and the newest first, while
+each pass goes on reading what is new. A run that is updated meanwhile leaves its span, and comes
+with a pass.
+
 A run that was deleted is updated no more. So from time to time, where a stored open run did not
-appear, all open runs are read, and what is still missing is asked for by name.
+appear, all open runs are read, and what is still missing is asked for by name. And a task instance
+may be updated without its run: once an hour those that were are read.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.orchestrators.airflow.api import AirflowApi, RunsPage, RunsPlace
+from meta_orch.orchestrators.airflow.cursor import Cursor, Pass, Span, TaskSweep
+from meta_orch.orchestrators.airflow.paging import OffsetPlace
 from meta_orch.orchestrators.airflow.parse import Place, read_run, read_task_run
 from meta_orch.orchestrators.answers import Fields, RequestRefused
 from meta_orch.orchestrators.base import NotFound
+from meta_orch.orchestrators.interleaving import interleave
 from meta_orch.orchestrators.selection import Selection
 
 _log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=5)
-_FORMAT = 1
+BEHIND = timedelta(hours=1)
+"""A pass that is further behind, and does not fit on a page, becomes history."""
+_TASK_SWEEP_EVERY = timedelta(hours=1)
+_PAGES_AHEAD = 4
+"""For each connection; they wait in memory until they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """A pass under way."""
-
-    began_at: datetime
-    """By the server's clock."""
-    place: RunsPlace
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where reading stands. Every instant is UTC, by the server's clock."""
-
-    watermark: datetime
-    """Every change before it is stored."""
-    horizon: datetime | None = None
-    """In the first pass only: runs that ended before it are left out."""
-    swept_at: datetime | None = None
-    """When all open runs were last read."""
-    current: Pass | None = None
-
-    def to_text(self) -> str:
-        value: dict[str, Any] = {"format": _FORMAT, "watermark": self.watermark.isoformat()}
-        if self.horizon is not None:
-            value["horizon"] = self.horizon.isoformat()
-        if self.swept_at is not None:
-            value["swept_at"] = self.swept_at.isoformat()
-        if self.current is not None:
-            value["pass"] = {
-                "began_at": self.current.began_at.isoformat(),
-                **self.current.place.to_json(),
-            }
-        return json.dumps(value)
-
-    @classmethod
-    def from_text(cls, text: str) -> Cursor:
-        """Raises `ValueError`, `KeyError` or `TypeError` for what `to_text` did not write."""
-        value = json.loads(text)
-        if value["format"] != _FORMAT:
-            raise ValueError(f"format {value['format']}")
-        current = value.get("pass")
-        return cls(
-            watermark=_instant(value["watermark"]),
-            horizon=_instant(value["horizon"]) if "horizon" in value else None,
-            swept_at=_instant(value["swept_at"]) if "swept_at" in value else None,
-            current=Pass(_instant(current["began_at"]), RunsPlace.from_json(current))
-            if current
-            else None,
-        )
-
-
-def read_cursor(text: str | None, since: datetime) -> Cursor:
-    """The cursor in `text`; a first one where there is none, or one of another version of this."""
-    if text is not None:
-        try:
-            return Cursor.from_text(text)
-        except (ValueError, KeyError, TypeError):
-            _log.warning("the cursor cannot be read, so runs are read anew since %s", since)
-    # What ended since then was updated since then.
-    return Cursor(watermark=since.astimezone(UTC), horizon=since.astimezone(UTC))
+class _SpanPage:
+    runs: tuple[Run, ...]
+    task_runs: tuple[TaskRun, ...]
+    rest: Span | None
+    """What is left of the span."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeReader:
+    """Args:
+    connections: how many spans of history are read at once.
+    """
+
     api: AirflowApi
     place: Place
     selection: Selection
     sweep_every: timedelta
+    connections: int
 
     def read(self, start: Cursor, open_runs: Collection[RunKey]) -> Iterator[Changes]:
-        """The pages of one pass."""
+        """The pages of one pass, and then of what history is left."""
         seen: set[RunKey] = set()
         cursor = start
         for cursor, page in self._updated(start):
             runs, task_runs = self._parse(page.rows, seen, start.horizon)
-            yield Changes(cursor.to_text(), runs, task_runs)
+            yield _changes(cursor, runs, task_runs)
         wanted = {run for run in open_runs if run.pipeline.name in self.selection}
         now = cursor.watermark + OVERLAP
         is_due = cursor.swept_at is None or now - cursor.swept_at >= self.sweep_every
         if cursor.swept_at is None or (is_due and not wanted <= seen):
-            yield from self._sweep(cursor, replace(cursor, swept_at=now), wanted, seen)
+            swept = replace(cursor, swept_at=now)
+            yield from self._sweep(cursor, swept, wanted, seen)
+            cursor = swept
+        after_sweep = cursor
+        for after_sweep, task_runs in self._task_sweep(cursor):
+            yield _changes(after_sweep, (), task_runs)
+        yield from self._history(after_sweep)
 
     def _updated(self, cursor: Cursor) -> Iterator[tuple[Cursor, RunsPage]]:
         """Pages of updated runs, each with the cursor that is right once it is durable."""
@@ -132,10 +100,72 @@ class ChangeReader:
                 continue
             began_at = current.began_at if current else page.sent_at
             if page.next is None:
-                yield Cursor(watermark=began_at - OVERLAP, swept_at=cursor.swept_at), page
+                yield (
+                    replace(cursor, watermark=began_at - OVERLAP, horizon=None, current=None),
+                    page,
+                )
                 return
+            if current is None and began_at - OVERLAP - cursor.watermark > BEHIND:
+                cursor = cursor.with_history(began_at - OVERLAP)
+                continue  # what is on the page comes again
             current = Pass(began_at, page.next)
             yield replace(cursor, current=current), page
+
+    def _history(self, cursor: Cursor) -> Iterator[Changes]:
+        left: list[Span | None] = list(cursor.history)
+        pages = interleave(
+            [self._span_pages(span) for span in cursor.history],
+            at_once=self.connections,
+            ahead=self.connections * _PAGES_AHEAD,
+        )
+        for number, page in pages:
+            left[number] = page.rest
+            cursor = replace(cursor, history=tuple(span for span in left if span is not None))
+            yield _changes(cursor, page.runs, page.task_runs)
+
+    def _span_pages(self, span: Span) -> Iterator[_SpanPage]:
+        rest: Span | None = span
+        while rest is not None:
+            try:
+                page = self.api.runs_updated_within(rest.updated, rest.place)
+            except RequestRefused as error:
+                if rest.place is None:
+                    raise
+                _log.warning("%s; the span begins anew", error)
+                rest = replace(rest, place=None)
+                continue
+            runs, task_runs = self._parse(page.rows, set(), span.ended_since)
+            rest = None if page.next is None else replace(rest, place=page.next)
+            yield _SpanPage(runs, task_runs, rest)
+
+    def _task_sweep(self, cursor: Cursor) -> Iterator[tuple[Cursor, tuple[TaskRun, ...]]]:
+        """Task instances that were updated since the last sweep, an hour after it."""
+        now = cursor.watermark + OVERLAP
+        sweep = cursor.task_sweep
+        if sweep is None:
+            # What is read from now on comes with its tasks.
+            yield replace(cursor, task_sweep=TaskSweep(cursor.watermark)), ()
+            return
+        if sweep.began_at is None:
+            if now - sweep.since < _TASK_SWEEP_EVERY:
+                return
+            sweep = replace(sweep, began_at=now)
+        place: OffsetPlace | None = sweep.place
+        while place is not None and sweep.began_at is not None:
+            page = self.api.task_instances_updated_since(sweep.since, place)
+            task_runs = tuple(
+                read_task_run(self.place, row)
+                for row in page.rows
+                if row.text("dag_id") in self.selection
+            )
+            place = page.next
+            following = (
+                TaskSweep(sweep.began_at - OVERLAP)
+                if place is None
+                else replace(sweep, place=place)
+            )
+            cursor = replace(cursor, task_sweep=following)
+            yield cursor, task_runs
 
     def _sweep(
         self, cursor: Cursor, swept: Cursor, wanted: set[RunKey], seen: set[RunKey]
@@ -148,13 +178,13 @@ class ChangeReader:
         while True:
             page = self.api.open_runs(place)
             runs, task_runs = self._parse(page.rows, seen)
-            yield Changes(cursor.to_text(), runs, task_runs)
+            yield _changes(cursor, runs, task_runs)
             place = page.next
             if place is None:
                 break
         ended, gone = self._ask_for(sorted(wanted - seen))
         runs, task_runs = self._parse(ended, seen)
-        yield Changes(swept.to_text(), runs, task_runs, gone)
+        yield replace(_changes(swept, runs, task_runs), gone=gone)
 
     def _ask_for(self, runs: Iterable[RunKey]) -> tuple[list[Fields], tuple[RunKey, ...]]:
         found: list[Fields] = []
@@ -188,5 +218,10 @@ class ChangeReader:
         )
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+def _changes(cursor: Cursor, runs: tuple[Run, ...], task_runs: tuple[TaskRun, ...]) -> Changes:
+    return Changes(
+        cursor.to_text(),
+        runs,
+        task_runs,
+        history_to=max((span.updated.end for span in cursor.history), default=None),
+    )

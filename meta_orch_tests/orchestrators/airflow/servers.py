@@ -62,10 +62,12 @@ def adapter_for(
     return AirflowOrchestrator(_config({"url": server.url, **settings}), page_size=page_size)
 
 
-def adapter_in_memory(answer: Answer, *, page_size: int = 100) -> AirflowOrchestrator:
+def adapter_in_memory(
+    answer: Answer, *, page_size: int = 100, connections: int = 1
+) -> AirflowOrchestrator:
     """The adapter with no connection in between, for tests that send very many requests."""
     bearer = {"type": "bearer", "token": f"${{{PASSWORD_VARIABLE}}}"}
-    config = _config({"url": "http://in-memory", "login": bearer})
+    config = _config({"url": "http://in-memory", "login": bearer, "connections": connections})
     adapter = AirflowOrchestrator(config, page_size=page_size)
     adapter._transport = _InMemoryTransport(config, answer)
     return adapter

@@ -27,6 +27,9 @@ class SimulatedRun:
     started_at: datetime
     updated_at: datetime
     ended_at: datetime | None = None
+    task_state: str | None = None
+    """Of its tasks, where it is not that of the run."""
+    tasks_updated_at: datetime | None = None
 
 
 @dataclass
@@ -72,6 +75,10 @@ class SimulatedAirflow:
         run.state, run.ended_at, run.updated_at = "running", None, self.now
         run.started_at = self.now
 
+    def mark_tasks(self, run: SimulatedRun, state: str) -> None:
+        """Set the state of a run's tasks by hand; the run is as it was."""
+        run.task_state, run.tasks_updated_at = state, self.now
+
     def delete(self, run: SimulatedRun) -> None:
         self.runs.remove(run)
 
@@ -101,9 +108,14 @@ class SimulatedAirflow:
     def _list_runs(self, request: Request) -> Reply:
         query = dict(request.query)
         since = datetime.fromisoformat(query.get("updated_at_gte", "1970-01-01T00:00:00Z"))
+        until = datetime.fromisoformat(query.get("updated_at_lte", "9999-01-01T00:00:00Z"))
         states = {value for name, value in request.query if name == "state"}
         found = sorted(
-            (r for r in self.runs if r.updated_at >= since and (not states or r.state in states)),
+            (
+                run
+                for run in self.runs
+                if since <= run.updated_at <= until and (not states or run.state in states)
+            ),
             key=lambda run: run.number,
         )
         limit = int(query["limit"])
@@ -142,6 +154,19 @@ class SimulatedAirflow:
             int(dict(request.query)["offset"]),
             int(dict(request.query)["limit"]),
         )
+
+    def _updated_task_instances(self, request: Request) -> Reply:
+        query = dict(request.query)
+        since = datetime.fromisoformat(query["updated_at_gte"])
+        rows = [
+            _task_instance(run, task)
+            for run in self.runs
+            for task in ("extract", "load")
+            if max(run.updated_at, run.tasks_updated_at or run.updated_at) >= since
+        ]
+        begin, limit = int(query["offset"]), int(query["limit"])
+        page = rows[begin : begin + limit]
+        return Reply({"task_instances": page, "total_entries": len(rows)})
 
     def _batch(self, request: Request) -> Reply:
         body = request.body
@@ -192,6 +217,7 @@ _ROUTES = (
     (r"GET /api/v2/dags", "_list_dags"),
     (r"GET /api/v2/dags/~/dagVersions", "_versions"),
     (r"GET /api/v2/dags/~/dagRuns", "_list_runs"),
+    (r"GET /api/v2/dags/~/dagRuns/~/taskInstances", "_updated_task_instances"),
     (r"POST /api/v2/dags/~/dagRuns/~/taskInstances/list", "_batch"),
     (r"GET /api/v2/dags/([^/]+)/details", "_details"),
     (r"GET /api/v2/dags/([^/]+)/tasks", "_tasks"),
@@ -220,7 +246,7 @@ def _task_instance(run: SimulatedRun, task: str) -> dict[str, Any]:
         "dag_run_id": run.run_id,
         "task_id": task,
         "map_index": -1,
-        "state": run.state,
+        "state": run.task_state or run.state,
         "try_number": 1,
     }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,7 +18,7 @@ from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import RunKey
 from meta_orch.domain.states import RunState
 from meta_orch.orchestrators.airflow import AirflowOrchestrator
-from meta_orch.orchestrators.base import UnexpectedAnswer
+from meta_orch.orchestrators.base import ServerFailed, UnexpectedAnswer
 from meta_orch_tests.orchestrators.airflow.servers import adapter_for, adapter_in_memory
 from meta_orch_tests.orchestrators.airflow.simulated import MINUTE, NOON, SimulatedAirflow
 from meta_orch_tests.support.loopback import LoopbackServer, Reply, Request
@@ -34,12 +37,13 @@ class Collector:
 
     airflow: AirflowOrchestrator
     cursor: str | None = None
+    since: datetime = DAY_BEFORE
     seen: Seen = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
 
     def read(self, *, pages: int | None = None, open_runs: Iterable[RunKey] = ()) -> list[Changes]:
         read: list[Changes] = []
-        for page in self.airflow.read_changes(self.cursor, list(open_runs), since=DAY_BEFORE):
+        for page in self.airflow.read_changes(self.cursor, list(open_runs), since=self.since):
             self.seen |= {
                 (run.key.pipeline.name, run.key.run_id): run.native_state for run in page.runs
             }
@@ -83,7 +87,7 @@ def test_each_page_is_asked_for_once(airflow: SimulatedAirflow) -> None:
     for _ in range(25):
         airflow.end(airflow.start())
     with LoopbackServer(airflow.answer) as server, adapter_for(server, page_size=10) as adapter:
-        pages = Collector(adapter).read()
+        pages = Collector(adapter, since=airflow.now - MINUTE).read()
         asked = [r for r in server.asked_for(RUNS) if ("state", "running") not in r.query]
         # By offset, each page repeats five rows of the one before.
         assert len(asked) == (3 if airflow.has_cursors else 4)
@@ -166,7 +170,7 @@ def test_whatever_happens_while_pages_are_read_the_collector_ends_up_with_what_i
             act(airflow, action, which)
 
     airflow.before_each = live
-    collector = Collector(adapter_in_memory(airflow.answer, page_size=page_size))
+    collector = Collector(adapter_in_memory(airflow.answer, page_size=page_size, connections=1))
     for pages in stops:
         collector.read(pages=pages)
     airflow.before_each = lambda _: None
@@ -228,6 +232,112 @@ def test_a_cursor_of_another_version_lets_reading_begin_anew(
             collector.read()
         assert collector.seen == states(airflow)
     assert "the cursor cannot be read, so runs are read anew since 2026-03-01" in caplog.text
+
+
+# Much at once.
+
+
+def spread(airflow: SimulatedAirflow, count: int) -> None:
+    """Runs that ended one after the other in the last day."""
+    airflow.now -= timedelta(hours=23)
+    for _ in range(count):
+        airflow.end(airflow.start())
+        airflow.now += timedelta(hours=23) / count
+
+
+def test_what_is_new_is_read_before_what_is_old_and_the_newest_of_that_first(
+    airflow: SimulatedAirflow,
+) -> None:
+    spread(airflow, 40)
+    adapter = adapter_in_memory(airflow.answer, page_size=3, connections=1)
+    collector = Collector(adapter)
+    collector.read(pages=6)
+    airflow.start("orders", "new")
+    (page, *_) = collector.read(pages=1)
+    assert [run.key.run_id for run in page.runs] == ["new"]
+    order = [run.key.run_id for page in collector.read() for run in page.runs]
+    assert order.index("run_30") < order.index("run_1")
+    assert collector.seen == states(airflow)
+
+
+def test_it_says_how_far_back_history_is_still_to_be_read(airflow: SimulatedAirflow) -> None:
+    spread(airflow, 40)
+    adapter = adapter_in_memory(airflow.answer, page_size=3, connections=1)
+    reached = [page.history_to for page in Collector(adapter).read()]
+    assert reached[-1] is None
+    instants = [instant for instant in reached if instant is not None]
+    assert len(instants) > 10
+    assert instants == sorted(instants, reverse=True)
+
+
+def test_several_connections_read_history_at_once_and_lose_nothing(
+    airflow: SimulatedAirflow,
+) -> None:
+    spread(airflow, 200)
+    under_way = most = 0
+    lock = threading.Lock()
+
+    def answer(request: Request) -> Reply:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.002)
+        with lock:
+            under_way -= 1
+            return airflow.answer(request)
+
+    with LoopbackServer(answer) as server:
+        with adapter_for(server, page_size=5, connections=3) as adapter:
+            collector = Collector(adapter)
+            for _ in range(4):
+                collector.read(pages=9)
+            collector.read()
+    assert collector.seen == states(airflow)
+    assert most == 3
+
+
+def test_a_failure_while_history_is_read_is_raised_and_the_next_reading_goes_on(
+    airflow: SimulatedAirflow,
+) -> None:
+    spread(airflow, 100)
+    asked = itertools.count()
+
+    def answer(request: Request) -> Reply:
+        if request.path == RUNS and next(asked) == 12:
+            return Reply({"detail": "broken"}, status=500)
+        return airflow.answer(request)
+
+    with LoopbackServer(answer) as server, adapter_for(server, page_size=5) as adapter:
+        collector = Collector(adapter)
+        with pytest.raises(ServerFailed, match="broken"):
+            collector.read()
+        before = len(collector.seen)
+        collector.read()
+    assert 0 < before < len(collector.seen)
+    assert collector.seen == states(airflow)
+
+
+# Tasks that change without their run.
+
+
+def test_once_an_hour_a_task_that_changed_without_its_run_is_seen(
+    airflow: SimulatedAirflow,
+) -> None:
+    run = airflow.start()
+    airflow.end(run)
+    collector = Collector(adapter_in_memory(airflow.answer, page_size=1))
+    for _ in range(2):  # the overlap reads the run once more
+        collector.read()
+        airflow.now += 10 * MINUTE
+    airflow.mark_tasks(run, "failed")
+    pages = collector.read()
+    assert not any(page.task_runs for page in pages)
+    airflow.now += 60 * MINUTE
+    states = {task_run.native_state for page in collector.read() for task_run in page.task_runs}
+    assert states == {"failed"}
+    airflow.now += 10 * MINUTE
+    assert not any(page.task_runs for page in collector.read())
 
 
 # What was deleted.
