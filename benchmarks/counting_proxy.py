@@ -79,7 +79,7 @@ class CountingProxy:
         self._thread.join()
 
 
-def replay(server: tuple[str, int], exchanges: list[Exchange]) -> None:
+def replay(server: tuple[str, int], exchanges: Iterable[Exchange]) -> None:
     """Send the same requests again, one after the other on one connection, and read the answers:
     the least that any program does who wants to know the same."""
     connection = http.client.HTTPConnection(*server, timeout=_TIMEOUT_SECONDS)

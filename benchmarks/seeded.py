@@ -1,4 +1,5 @@
-"""Real servers with as many pipelines as are wanted, and some runs that ended an hour ago."""
+"""Real servers with as many pipelines as are wanted, and some runs that ended an hour ago; or with
+as much as is wanted of both, and nothing that goes on."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.programs.bare import PIPELINES
+from benchmarks.seeding import Extent, seed_airflow, seed_prefect
 from meta_orch.config.models import InstanceConfig
 from meta_orch.demo.processes import Process, wait_until
 from meta_orch.demo.servers import AirflowServer, DagsterServer, PrefectServer, Server
@@ -30,40 +32,24 @@ _SECONDS = 300
 _TIMES = frozenset({"updated_at", "queued_at", "start_date", "end_date", "start_time", "end_time"})
 
 
-class Seeded(ABC):
-    """A server that runs from entering the context to leaving it; `grow` fills it."""
+class Subject(ABC):
+    """A server that is read. It runs from entering the context to leaving it."""
 
     type: str
     server: Server
 
     @abstractmethod
-    def grow(self, pipelines: int) -> None:
-        """Have so many pipelines, and no run that is open or ended less than an hour ago."""
-
-    @abstractmethod
     def version(self) -> str: ...
 
-    @abstractmethod
-    def pipeline_name(self, number: int) -> str:
-        """Of one of its pipelines, counted from 0."""
-
-    @abstractmethod
-    def start_run(self, number: int) -> str:
-        """Start a run of a pipeline that ends soon; its id."""
-
-    @abstractmethod
-    def ended_at(self, number: int, run: str) -> datetime | None:
-        """When the run ended, as the server itself has it; None while it has not."""
-
-    def config(self, url: str | None = None) -> InstanceConfig:
+    def config(self, url: str | None = None, **settings: Any) -> InstanceConfig:
         """What meta_orch is told of it.
 
         Args:
             url: of a proxy before it.
+            settings: of the instance, as in `meta_orch.yaml`.
         """
-        return InstanceConfig.model_validate(
-            {"name": self.name, "type": self.type, "url": url or self.server.url, **self.login()}
-        )
+        about = {"name": self.name, "type": self.type, "url": url or self.server.url}
+        return InstanceConfig.model_validate({**about, **self.login(), **settings})
 
     @property
     def name(self) -> str:
@@ -85,6 +71,26 @@ class Seeded(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.server.stop()
+
+
+class Seeded(Subject):
+    """`grow` fills it."""
+
+    @abstractmethod
+    def grow(self, pipelines: int) -> None:
+        """Have so many pipelines, and no run that is open or ended less than an hour ago."""
+
+    @abstractmethod
+    def pipeline_name(self, number: int) -> str:
+        """Of one of its pipelines, counted from 0."""
+
+    @abstractmethod
+    def start_run(self, number: int) -> str:
+        """Start a run of a pipeline that ends soon; its id."""
+
+    @abstractmethod
+    def ended_at(self, number: int, run: str) -> datetime | None:
+        """When the run ended, as the server itself has it; None while it has not."""
 
 
 class SeededAirflow(Seeded):
@@ -245,6 +251,85 @@ class SeededDagster(Seeded):
             locations={_LOCATION: "benchmarks.programs.dagster_jobs"},
             settings={"PYTHONPATH": str(ROOT), PIPELINES: str(pipelines)},
         )
+
+
+class SeededPast(Subject):
+    """Has runs behind it and does nothing but answer: what would start runs or tidy up is off."""
+
+    def __init__(self, folder: Path, extent: Extent) -> None:
+        self._folder = folder / "server"
+        self.extent = extent
+
+    @abstractmethod
+    def seed(self, now: datetime) -> None:
+        """Make its database, as if it were `now`."""
+
+    @abstractmethod
+    def is_page(self, target: str) -> bool:
+        """Whether a request asks for runs or task runs, and not for the catalogue."""
+
+
+class PastAirflow(SeededPast):
+    type = "airflow"
+    _PASSWORD = "BENCHMARK_PAST_AIRFLOW_PASSWORD"  # noqa: S105  # the variable's name
+
+    def __init__(self, folder: Path, extent: Extent) -> None:
+        super().__init__(folder, extent)
+        self.server = self._airflow = _AirflowApi(self._folder, dags=folder / "dags")
+        os.environ[self._PASSWORD] = self._airflow.password
+
+    def seed(self, now: datetime) -> None:
+        seed_airflow(self._folder, self._airflow.environment, self.extent, now)
+
+    def is_page(self, target: str) -> bool:
+        return target.startswith("/api/v2/dags/~/dagRuns")
+
+    def version(self) -> str:
+        return f"Airflow {self._airflow.request('GET', '/api/v2/version')['version']}"
+
+    def login(self) -> dict[str, Any]:
+        login = {"type": "token", "username": AirflowServer.username}
+        return {"login": {**login, "password": f"${{{self._PASSWORD}}}"}}
+
+
+class _AirflowApi(AirflowServer):
+    """The API server alone: a DAG processor would find no files of the DAGs, and remove them."""
+
+    def _launch(self) -> None:
+        self._token = None
+        self._begin(
+            self._process(
+                "Airflow api-server", [self.environment / "bin" / "airflow", "api-server"]
+            )
+        )
+
+    def wait_until_ready(self) -> None:
+        self._wait(lambda: self._read_health() is not None)
+
+
+class PastPrefect(SeededPast):
+    type = "prefect"
+
+    def __init__(self, folder: Path, extent: Extent) -> None:
+        super().__init__(folder, extent)
+        services = (
+            "SCHEDULER",
+            "LATE_RUNS",
+            "FOREMAN",
+            "PAUSE_EXPIRATIONS",
+            "CANCELLATION_CLEANUP",
+        )
+        off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in services}
+        self.server = self._prefect = PrefectServer(self._folder, settings=off)
+
+    def seed(self, now: datetime) -> None:
+        seed_prefect(self._folder, self._prefect.environment, self.extent, now)
+
+    def is_page(self, target: str) -> bool:
+        return target.startswith(("/api/flow_runs/", "/api/task_runs/", "/api/events/"))
+
+    def version(self) -> str:
+        return f"Prefect {self._prefect.request('GET', '/api/admin/version')}"
 
 
 _LOCATION = "jobs"

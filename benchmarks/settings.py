@@ -20,6 +20,11 @@ class Settings:
     """Numbers of pipelines in stores."""
     server_pipelines: tuple[int, ...] = (10, 300)
     """Numbers of pipelines in real servers, rising."""
+    past_pipelines: int = 100
+    past_runs: tuple[int, ...] = (20_000, 120_000)
+    """Numbers of runs that real servers have behind them, rising."""
+    past_loads: int = 3
+    """Of the least number of them, each into an empty store."""
     loads: int = 5
     """Of the definitions, each in a fresh interpreter."""
     reloads: int = 3
@@ -40,6 +45,9 @@ class Settings:
             folder,
             catalogues=(50,),
             server_pipelines=(3,),
+            past_pipelines=10,
+            past_runs=(250,),
+            past_loads=1,
             loads=1,
             reloads=1,
             queries=2,
