@@ -32,8 +32,7 @@ class ReadAhead:
     """
 
     def __init__(self, connections: int) -> None:
-        # One connection is that of `pages`.
-        self._pool = ThreadPoolExecutor(connections - 1) if connections > 1 else None
+        self._pool = ThreadPoolExecutor(connections) if connections > 1 else None
         self._pages: _Pages[Any] | None = None
 
     def ask(self, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Answer[T]:
@@ -44,8 +43,9 @@ class ReadAhead:
     def pages(self, pages: Iterator[T], *, waiting: int) -> Generator[T, None, None]:
         """The same pages, read on while those before are worked on: at most `waiting` of them wait.
 
-        An error comes after the pages before it. Of one `ReadAhead` there may be one such iterator
-        at a time; closing it stops `pages` after the page that it is at.
+        An error comes after the pages before it. What `pages` requests, it must request by `ask`,
+        or it is not within the bound on connections. Of one `ReadAhead` there may be one such
+        iterator; closing it stops `pages` after the page that it is at.
         """
         if self._pool is None:
             yield from pages
@@ -54,14 +54,16 @@ class ReadAhead:
         try:
             yield from ahead
         finally:
-            ahead.close()
+            ahead.stop()
 
     def close(self) -> None:
         """Safe to repeat."""
-        if self._pages is not None:
-            self._pages.close()
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            if self._pages is not None:
+                self._pages.stop()
+                self._pages.join()
+            self._pool.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -92,9 +94,11 @@ class _Pages(Generic[T]):
             self._room.release()
             yield page.result()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         self._closed.set()
         self._room.release()
+
+    def join(self) -> None:
         self._reader.join()
 
     def _read_on(self) -> None:

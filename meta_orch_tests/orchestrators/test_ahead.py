@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import closing
 
 import pytest
@@ -61,9 +62,17 @@ def test_no_more_pages_are_read_ahead_than_may_wait() -> None:
 def test_closing_ends_the_thread_that_reads_ahead() -> None:
     before = threading.active_count()
     with ReadAhead(2) as ahead:
-        with closing(ahead.pages(iter(range(100)), waiting=3)) as pages:
-            next(pages)
-        assert threading.active_count() == before
+        next(ahead.pages(iter(range(100)), waiting=3))
+        assert threading.active_count() > before
+    assert threading.active_count() == before
+
+
+def test_pages_after_the_closing_are_no_end() -> None:
+    with ReadAhead(2) as ahead:
+        pages = ahead.pages(iter(range(100)), waiting=3)
+        next(pages)
+    with pytest.raises(CancelledError):
+        list(pages)
 
 
 def test_with_one_connection_a_request_is_made_when_its_answer_is_waited_for() -> None:

@@ -176,7 +176,7 @@ class ChangesReader:
         self, spans: tuple[Window, ...]
     ) -> Iterator[tuple[Asked, tuple[Window, ...]]]:
         while spans:
-            rows, rest = self._ended_within(spans[0])
+            rows, rest = self._ahead.ask(self._ended_within, spans[0])()
             spans = (rest, *spans[1:]) if rest else spans[1:]
             for start in range(0, max(len(rows), 1), PAGE):  # more than a page ended at once
                 is_last = start + PAGE >= len(rows)

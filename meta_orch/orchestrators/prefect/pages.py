@@ -82,7 +82,7 @@ class PageReader:
 
     def ask(self, rows: Sequence[Row]) -> Asked:
         """Make or put under way the requests for all that belongs to these flow runs."""
-        self._names.ask_for(rows)
+        self._ahead.ask(self._names.ask_for, rows)()
         with reading(self._api.instance, "a flow run"):
             pipelines = {
                 row["id"]: key
