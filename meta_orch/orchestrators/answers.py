@@ -175,7 +175,6 @@ _HINTS: Mapping[int, tuple[type[OrchestratorError], str]] = {
     HTTPStatus.FORBIDDEN: (LoginRefused, "the login lacks this permission, or is no longer valid"),
     HTTPStatus.NOT_FOUND: (NotFound, ""),
     HTTPStatus.GONE: (NotFound, ""),
-    HTTPStatus.TOO_MANY_REQUESTS: (ServerFailed, "a longer `poll_interval` makes fewer requests"),
 }
 
 
@@ -186,14 +185,19 @@ def error_for_status(
     body: bytes = b"",
     *,
     secrets: Iterable[EnvironmentReference] = (),
+    retry_after: timedelta | None = None,
 ) -> OrchestratorError:
     """The error that an HTTP status of 300 or more stands for, with what to do about it.
 
     Args:
         secrets: those of the login.
+        retry_after: how long the server asked to be left alone.
     """
     detail = _detail(body)
     said = f"{request} gave {status}{f' ({detail})' if detail else ''}"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        hint = "a longer `poll_interval` and fewer `connections` make fewer requests"
+        return ServerFailed(instance, f"{said}: {hint}", retry_after=retry_after)
     if status in _HINTS:
         kind, hint = _HINTS[status]
         variables = " and ".join(secret.variable for secret in secrets)
@@ -201,7 +205,8 @@ def error_for_status(
             hint += f" and the variable {variables}"
         return kind(instance, f"{said}: {hint}" if hint else said)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ServerFailed(instance, f"{said}: the server's own log has the cause")
+        text = f"{said}: the server's own log has the cause"
+        return ServerFailed(instance, text, retry_after=retry_after)
     if status < HTTPStatus.BAD_REQUEST:
         where = "set `url` to where the server itself answers"
         return UnexpectedAnswer(instance, f"{said}, a redirect: {where}")

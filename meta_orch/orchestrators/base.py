@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -60,6 +60,13 @@ class LoginRefused(OrchestratorError):
 
 class ServerFailed(OrchestratorError):
     """The server answered with an error of its own (5xx, 429)."""
+
+    def __init__(
+        self, instance: str, message: str, *, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(instance, message)
+        self.retry_after = retry_after
+        """How long it asked to be left alone, where it did."""
 
 
 class UnexpectedAnswer(OrchestratorError):

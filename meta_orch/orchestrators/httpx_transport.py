@@ -26,11 +26,16 @@ from meta_orch.config.models import (
     MissingSecret,
 )
 from meta_orch.orchestrators.answers import error_for_status, parse_json, unreachable
-from meta_orch.orchestrators.base import LoginRefused, OrchestratorError, UnexpectedAnswer
+from meta_orch.orchestrators.base import (
+    LoginRefused,
+    OrchestratorError,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from meta_orch.orchestrators.retries import BUSY, Sender, read_retry_after
 
-_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_PAUSES = (0.2, 0.6)
-"""Seconds before the second and the third try."""
+ACTS = {"meta_orch_acts": True}
+"""The extensions of a request that changes something, and is therefore sent once only."""
 _FINAL = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
@@ -44,8 +49,8 @@ _CSRF_REFUSAL = b"Invalid CSRF token"
 
 
 class Transport(httpx.HTTPTransport):
-    """Sends a request, and again in a moment where the server says that it is busy (429, 503), and
-    reads the whole answer.
+    """Sends a request, again where it reads and the server is busy or does not answer (see
+    `retries`), and reads the whole answer.
 
     It raises the port's errors and none of httpx's: a client on top that retries those would sleep
     for minutes inside a sensor's tick, and the next tick tries again anyway.
@@ -76,6 +81,8 @@ class Transport(httpx.HTTPTransport):
         """How many were sent."""
         self._ahead = timedelta(0)
         self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(config.connections)
+        self._sender = Sender()
         self._config = config
         self._explained_failures = explained_failures
 
@@ -83,13 +90,13 @@ class Transport(httpx.HTTPTransport):
         for name in self._without:
             request.headers.pop(name, None)
         request.headers.update(self._login)
-        for pause in _PAUSES:
-            response = self._send(request)
-            if response.status_code not in _BUSY:
-                break
-            time.sleep(pause)
-        else:
-            response = self._send(request)
+        response = self._sender.send(
+            lambda: self._send(request),
+            busy=lambda response: response.status_code in BUSY,
+            retry_after=_retry_after,
+            no_answer=Unreachable,
+            acts=bool(ACTS.keys() & request.extensions.keys()),
+        )
         self._raise_refusals(request, response)
         return response
 
@@ -98,8 +105,9 @@ class Transport(httpx.HTTPTransport):
             self.requests += 1
         began = time.monotonic()
         try:
-            response = super().handle_request(request)
-            response.read()
+            with self._free:
+                response = super().handle_request(request)
+                response.read()
         except httpx.DecodingError as error:
             raise UnexpectedAnswer(
                 self._config.name, f"the answer to {name_request(request)} cannot be decoded"
@@ -140,7 +148,12 @@ class Transport(httpx.HTTPTransport):
                 status,
                 response.content,
                 secrets=self._config.secrets,
+                retry_after=_retry_after(response),
             )
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    return read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
 
 
 def read_json(instance: str, response: httpx.Response) -> Any:

@@ -221,7 +221,7 @@ class AirflowApi:
 
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Fields:
         """Ask for a run without a logical date."""
-        return self._transport.post(
+        return self._transport.act(
             "/api/v2/dags/{dag_id}/dagRuns",
             {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)},
             dag_id=dag_id,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -25,24 +25,13 @@ from meta_orch.orchestrators.answers import (
     parse_json,
     unreachable,
 )
-from meta_orch.orchestrators.base import OrchestratorError, UnexpectedAnswer
+from meta_orch.orchestrators.base import OrchestratorError, UnexpectedAnswer, Unreachable
+from meta_orch.orchestrators.retries import BUSY, Sender, read_retry_after
 
 if TYPE_CHECKING:
     from airflow_client.client.api_client import ApiClient
 
 Query = Sequence[tuple[str, str | int | bool]]
-
-_RETRIED_STATUSES = frozenset(
-    {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    }
-)
-_RETRIES = 2
-_BACKOFF_FACTOR = 0.5
-"""Seconds; urllib3 waits nothing before the first retry and twice this before the second."""
-_CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +56,11 @@ class Answer:
         return Fields(value, f"the answer to {self.request}")
 
     @property
+    def retry_after(self) -> timedelta | None:
+        """How long the server asks to be left alone."""
+        return read_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
+
+    @property
     def sent_at(self) -> datetime:
         """The server's clock, UTC, from the `Date` header.
 
@@ -88,14 +82,15 @@ class _Request:
     query: Query = ()
     body: Mapping[str, Any] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    acts: bool = False
+    """Whether it changes something."""
 
 
 class Transport:
     """Sends requests with the instance's login, TLS options and time limits. Threads may share it.
 
-    A GET is tried again twice on 429, 502 and 503, and once where no connection came about. A
-    read that took too long is not: asking a slow server again makes it slower. A POST is sent
-    again only when the server refused it for its login, thus without acting on it.
+    What reads is sent again where the server is busy or does not answer (see `retries`). What acts
+    is sent again only when the server refused it for its login, thus without acting on it.
 
     Every method raises a subclass of `OrchestratorError`, and nothing else.
     """
@@ -106,11 +101,13 @@ class Transport:
         self.instance = config.name
         self.url = server_url(config.url)
         self.requests_sent = 0
-        """Answered or not, without the client's own retries."""
+        """Answered or not."""
         self._config = config
         self._credentials: Credentials = credentials_for(config)
         self._client: ApiClient | None = None
         self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(config.connections)
+        self._sender = Sender()
 
     def get(self, path: str, query: Query = (), **names: str) -> Answer:
         """Args:
@@ -119,13 +116,18 @@ class Transport:
         return self._send_logged_in(_Request("GET", path, query, names=names))
 
     def post(self, path: str, body: Mapping[str, Any], **names: str) -> Answer:
+        """Ask for what a GET cannot name."""
         return self._send_logged_in(_Request("POST", path, body=body, names=names))
+
+    def act(self, path: str, body: Mapping[str, Any], **names: str) -> Answer:
+        """Change something, by POST."""
+        return self._send_logged_in(_Request("POST", path, body=body, names=names, acts=True))
 
     def send_anonymously(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> Answer:
         """Send without a login: for the login itself, and for what needs none."""
-        return self._accept(*self._send(_Request(method, path, body=body), {}))
+        return self._accept(*self._send_patiently(_Request(method, path, body=body), {}))
 
     def close(self) -> None:
         with self._lock:
@@ -135,16 +137,30 @@ class Transport:
 
     def _send_logged_in(self, request: _Request) -> Answer:
         headers = self._credentials.headers(self)
-        status, answer = self._send(request, headers)
+        status, answer = self._send_patiently(request, headers)
         if _is_login_refused(status, answer.body) and self._credentials.discard(headers):
-            status, answer = self._send(request, self._credentials.headers(self))
+            status, answer = self._send_patiently(request, self._credentials.headers(self))
         return self._accept(status, answer)
+
+    def _send_patiently(self, request: _Request, headers: Mapping[str, str]) -> tuple[int, Answer]:
+        return self._sender.send(
+            lambda: self._send(request, headers),
+            busy=lambda sent: sent[0] in BUSY,
+            retry_after=lambda sent: sent[1].retry_after,
+            no_answer=Unreachable,
+            acts=request.acts,
+        )
 
     def _accept(self, status: int, answer: Answer) -> Answer:
         if status >= HTTPStatus.MULTIPLE_CHOICES:
             secrets = self._config.secrets
             raise error_for_status(
-                self.instance, answer.request, status, answer.body, secrets=secrets
+                self.instance,
+                answer.request,
+                status,
+                answer.body,
+                secrets=secrets,
+                retry_after=answer.retry_after,
             )
         return answer
 
@@ -163,16 +179,18 @@ class Transport:
             },
             body=request.body,
         )
-        self.requests_sent += 1
+        with self._lock:
+            self.requests_sent += 1
         try:
-            response = client.call_api(
-                method,
-                url,
-                header_params=sent_headers,
-                body=body,
-                _request_timeout=(limits.connect.total_seconds(), limits.read.total_seconds()),
-            )
-            content = response.read()
+            with self._free:
+                response = client.call_api(
+                    method,
+                    url,
+                    header_params=sent_headers,
+                    body=body,
+                    _request_timeout=(limits.connect.total_seconds(), limits.read.total_seconds()),
+                )
+                content = response.read()
         except _no_answer() as error:
             # `from None`: the chain holds the client's objects, and they hold the headers.
             raise unreachable(self.instance, url, error, limits) from None
@@ -206,23 +224,10 @@ def _make_client(config: InstanceConfig, url: str) -> ApiClient:
     settings.ssl_ca_cert = _readable(config, "ca_file", config.tls.ca_file)
     settings.cert_file = _readable(config, "client_certificate", config.tls.client_certificate)
     settings.key_file = _readable(config, "client_key", config.tls.client_key)
-    settings.connection_pool_maxsize = _CONNECTIONS
-    settings.retries = urllib3.Retry(
-        total=_RETRIES,
-        connect=1,
-        read=0,
-        other=0,
-        # A redirect leads to a login page or to another address. Neither is followed: the first
-        # is no answer, and the second belongs into `url`.
-        redirect=0,
-        raise_on_redirect=False,
-        allowed_methods=["GET"],
-        status_forcelist=_RETRIED_STATUSES,
-        backoff_factor=_BACKOFF_FACTOR,
-        raise_on_status=False,
-        # A server may ask for an hour, and a sensor's tick has a minute.
-        respect_retry_after_header=False,
-    )
+    settings.connection_pool_maxsize = config.connections
+    # Retries are ours (`_send_patiently`). A redirect leads to a login page or to another address,
+    # and is not followed: the first is no answer, and the second belongs into `url`.
+    settings.retries = urllib3.Retry(total=0, redirect=0, raise_on_redirect=False)
     if not config.tls.verify:
         # Said once in `meta_orch.yaml`, by somebody who wants it; not again at every request.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

@@ -133,7 +133,7 @@ class GraphQLSource:
             "runConfigData": dict(parameters),
             "executionMetadata": {"tags": [tag]},
         }
-        answer = self._ask(queries.LAUNCH, {"params": params})
+        answer = self._ask(queries.LAUNCH, {"params": params}, acts=True)
         with self._reading("a launched run"):
             result = answer["launchRun"]
             match result["__typename"]:
@@ -169,15 +169,17 @@ class GraphQLSource:
             raise ServerFailed(self._name, f"{name} answered {kind}: {_shown(part['message'])}")
         return part
 
-    def _ask(self, query: str, variables: Row | None = None) -> Row:
+    def _ask(self, query: str, variables: Row | None = None, *, acts: bool = False) -> Row:
         import httpx
 
-        from meta_orch.orchestrators.httpx_transport import read_json
+        from meta_orch.orchestrators.httpx_transport import ACTS, read_json
 
         url = f"{self._base}/graphql"
         try:
             response = self._connection().post(
-                url, json={"query": query, "variables": variables or {}}
+                url,
+                json={"query": query, "variables": variables or {}},
+                extensions=ACTS if acts else {},
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnexpectedAnswer(self._name, f"POST {url}: {error}") from error

@@ -156,7 +156,7 @@ class PrefectOrchestrator(Orchestrator):
                 self.instance, f"the flow {pipeline.key.name!r} has no deployment to start it by"
             )
         try:
-            row = self._api.post(
+            row = self._api.act(
                 f"/deployments/{pipeline.native_id}/create_flow_run",
                 {"parameters": dict(parameters), "idempotency_key": request_id},
             )

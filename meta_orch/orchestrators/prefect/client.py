@@ -75,7 +75,12 @@ class PrefectApi:
         return self._ask("GET", path, None)
 
     def post(self, path: str, body: Row) -> Any:
+        """Ask for what a GET cannot name."""
         return self._ask("POST", path, body)
+
+    def act(self, path: str, body: Row) -> Any:
+        """Change something."""
+        return self._ask("POST", path, body, acts=True)
 
     def rows(self, path: str, body: Row, *, limit: int = PAGE, offset: int = 0) -> list[Row]:
         """One page of a `/filter` endpoint; fewer rows than `limit` means there are no more."""
@@ -107,16 +112,19 @@ class PrefectApi:
     def close(self) -> None:
         self._client.__exit__(None, None, None)
 
-    def _ask(self, method: Literal["GET", "POST"], path: str, body: Row | None) -> Any:
+    def _ask(
+        self, method: Literal["GET", "POST"], path: str, body: Row | None, *, acts: bool = False
+    ) -> Any:
         import httpx
 
-        from meta_orch.orchestrators.httpx_transport import name_request, read_json
+        from meta_orch.orchestrators.httpx_transport import ACTS, name_request, read_json
 
         try:
             response = self._client.request(
                 method,
                 path,  # pyright: ignore[reportArgumentType]  # its list of routes is that of one version
                 json=body,
+                extensions=ACTS if acts else {},
             )
         except httpx.HTTPStatusError as error:
             response = error.response

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from meta_orch.orchestrators.base import (
     UnexpectedAnswer,
     Unreachable,
 )
+from meta_orch.testing.builders import make_pipeline
 from meta_orch_tests.orchestrators.airflow.servers import (
     PASSWORD,
     adapter_for,
@@ -25,6 +29,7 @@ from meta_orch_tests.orchestrators.airflow.servers import (
 )
 from meta_orch_tests.support.loopback import LoopbackServer, Reply
 
+ORDERS = make_pipeline("orders", "airflow_test")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 Read = Callable[[AirflowOrchestrator], Any]
@@ -115,12 +120,66 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again() -> None:
             assert len(server.asked_for("/api/v2/pools")) == 3
 
 
-def test_a_server_that_stays_busy_is_asked_three_times() -> None:
+def test_a_server_that_stays_busy_is_asked_four_times() -> None:
     busy = answering({"/api/v2/pools": Reply(status=429)})
     with LoopbackServer(busy) as server, adapter_for(server) as airflow:
-        with pytest.raises(ServerFailed, match="429: a longer `poll_interval` makes fewer"):
+        with pytest.raises(ServerFailed, match="429: a longer `poll_interval` and fewer"):
             airflow.read_pools()
-        assert len(server.asked_for("/api/v2/pools")) == 3
+        assert len(server.asked_for("/api/v2/pools")) == 4
+        assert airflow.requests_sent == len(server.requests)
+
+
+def test_a_server_that_asks_to_wait_for_a_moment_is_waited_for() -> None:
+    replies = iter([(time.monotonic(), Reply(status=429, headers={"Retry-After": "1"}))])
+    begin = time.monotonic()
+
+    def busy_once(request: Any) -> Reply:
+        return next(replies, (0, None))[1] or empty_airflow(request)
+
+    with LoopbackServer(answering({"/api/v2/pools": busy_once})) as server:
+        with adapter_for(server) as airflow:
+            assert airflow.read_pools() == ()
+    assert time.monotonic() - begin >= 1
+
+
+def test_one_that_asks_to_wait_for_long_is_left_alone_and_the_error_says_how_long() -> None:
+    busy = answering({"/api/v2/pools": Reply(status=503, headers={"Retry-After": "600"})})
+    with LoopbackServer(busy) as server, adapter_for(server) as airflow:
+        with pytest.raises(ServerFailed) as raised:
+            airflow.read_pools()
+        assert raised.value.retry_after == timedelta(minutes=10)
+        assert len(server.asked_for("/api/v2/pools")) == 1
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), Reply({}, cut_after=0)])
+def test_a_request_that_acts_is_sent_once_whatever_comes_of_it(reply: Reply) -> None:
+    runs = "/api/v2/dags/orders/dagRuns"
+    with LoopbackServer(answering({runs: reply})) as server:
+        with adapter_for(server, read_only=False) as airflow:
+            with pytest.raises(OrchestratorError):
+                airflow.start_run(ORDERS, request_id="1", parameters={})
+        assert len(server.asked_for(runs)) == 1
+
+
+def test_no_more_requests_are_under_way_at_once_than_the_settings_allow() -> None:
+    under_way = most = 0
+    lock = threading.Lock()
+
+    def counted(request: Any) -> Reply:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.02)
+        with lock:
+            under_way -= 1
+        return empty_airflow(request)
+
+    with LoopbackServer(counted) as server, adapter_for(server, connections=2) as airflow:
+        with ThreadPoolExecutor(6) as pool:
+            for _ in pool.map(lambda _: airflow.read_pools(), range(12)):
+                pass
+    assert most == 2
 
 
 def test_an_empty_airflow_has_no_pipelines_no_runs_and_no_pools() -> None:

@@ -16,6 +16,7 @@ from meta_orch.orchestrators.base import (
     Unreachable,
 )
 from meta_orch.orchestrators.prefect import PrefectOrchestrator
+from meta_orch.testing.builders import make_pipeline
 from meta_orch_tests.orchestrators.prefect.conftest import adapter_for
 from meta_orch_tests.orchestrators.prefect.server import PrefectInMemory
 from meta_orch_tests.support.loopback import Answer, LoopbackServer, Reply, Request
@@ -121,7 +122,7 @@ def test_each_fault_says_what_came_and_the_next_good_answer_is_read(
     read(adapter)
 
 
-def test_an_answer_that_takes_too_long_names_the_limit_and_is_not_waited_for_again(
+def test_an_answer_that_takes_too_long_is_waited_for_twice_and_names_the_limit(
     rows: PrefectInMemory,
 ) -> None:
     slow = answering("/api/flow_runs/filter", Reply([], delay=30), rows.answer)
@@ -133,7 +134,7 @@ def test_an_answer_that_takes_too_long_names_the_limit_and_is_not_waited_for_aga
         with pytest.raises(Unreachable, match=r"did not answer within 0.2 s \(`timeouts.read`"):
             read_changes(prefect)
         assert time.monotonic() - began < 10
-        assert len(server.asked_for("/api/flow_runs/filter")) == 1
+        assert len(server.asked_for("/api/flow_runs/filter")) == 2
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -152,12 +153,25 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(
         assert len(server.asked_for("/api/work_pools/filter")) == 3
 
 
-def test_a_server_that_stays_busy_is_asked_three_times(rows: PrefectInMemory) -> None:
+def test_a_server_that_stays_busy_is_asked_four_times(rows: PrefectInMemory) -> None:
     busy = answering("/api/work_pools/filter", Reply(status=503), rows.answer)
     with LoopbackServer(busy) as server, adapter_for(server) as prefect:
         with pytest.raises(ServerFailed, match="gave 503"):
             prefect.read_pools()
-        assert len(server.asked_for("/api/work_pools/filter")) == 3
+        assert len(server.asked_for("/api/work_pools/filter")) == 4
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), Reply({}, cut_after=0)])
+def test_a_request_that_acts_is_sent_once_whatever_comes_of_it(
+    rows: PrefectInMemory, reply: Reply
+) -> None:
+    path = "/api/deployments/1/create_flow_run"
+    with LoopbackServer(answering(path, reply, rows.answer)) as server:
+        with adapter_for(server, read_only=False) as prefect:
+            pipeline = make_pipeline("sums/manual", "prefect_test", native_id="1")
+            with pytest.raises(OrchestratorError):
+                prefect.start_run(pipeline, request_id="1", parameters={})
+        assert len(server.asked_for(path)) == 1
 
 
 def test_an_empty_prefect_has_no_pipelines_no_runs_and_no_pools() -> None:
