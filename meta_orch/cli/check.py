@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -21,6 +21,9 @@ from meta_orch.cli.common import (
 )
 from meta_orch.config import InstanceConfig, MetaOrchConfig, load_config
 from meta_orch.orchestrators.checking import Finding, Verdict, check_instance
+
+if TYPE_CHECKING:
+    from meta_orch.store import CollectorStatus
 
 _MARKS = {
     Verdict.WORKS: "[green]✓[/]",
@@ -43,23 +46,40 @@ def check(
     """Connect to each INSTANCE (default: all) and say what works.
 
     Tried in turn: reach the server, log in, read pipelines, runs, sources and pools, start runs.
-    Nothing is started and nothing is stored. What does not work says what to change.
+    Nothing is started and nothing is stored. What does not work says what to change. How the last
+    collection went, here or in Dagster, is told beside it.
 
     Exit status 1 where something that meta_orch needs does not work. It can do without sources and
     pools, and needs to start runs only where `read_only` is false.
     """
     config = load_config(config_path)
     chosen = choose_instances(config, instances)
-    results = {instance: _try(instance, quiet=as_json) for instance in chosen}
+    statuses = _statuses(config)
+    results = {
+        instance: _try(instance, statuses.get(instance.name), quiet=as_json) for instance in chosen
+    }
     if as_json:
-        click.echo(json.dumps([_as_json(*result) for result in results.items()], indent=2))
+        answers = [_as_json(*result, statuses.get(result[0].name)) for result in results.items()]
+        click.echo(json.dumps(answers, indent=2))
     else:
         _print_summary(results, list(_unknown_instances(config)))
     if any(finding.is_fault for findings in results.values() for finding in findings):
         ctx.exit(1)
 
 
-def _try(instance: InstanceConfig, *, quiet: bool) -> tuple[Finding, ...]:
+def _statuses(config: MetaOrchConfig) -> Mapping[str, CollectorStatus]:
+    """How the last reading of each instance went; none where there is no store yet."""
+    from meta_orch.store import Store
+
+    if not config.store.path.exists():
+        return {}
+    with Store(config.store.path).read() as reader:
+        return reader.collectors()
+
+
+def _try(
+    instance: InstanceConfig, status: CollectorStatus | None, *, quiet: bool
+) -> tuple[Finding, ...]:
     console = output()
     if not quiet:
         _print_heading(console, instance)
@@ -69,7 +89,22 @@ def _try(instance: InstanceConfig, *, quiet: bool) -> tuple[Finding, ...]:
             findings.append(finding)
             if not quiet:
                 _print_finding(console, finding)
+    if status is not None and not quiet:
+        mark = "[green]✓[/]" if status.error is None else "[yellow]![/]"
+        _print_row(console, mark, "collector", _describe(status))
     return tuple(findings)
+
+
+def _describe(status: CollectorStatus) -> str:
+    if status.error is None:
+        return f"last read at {status.attempted_at:%Y-%m-%d %H:%M:%S} UTC"
+    failures, retry_at = status.circuit.failures, status.circuit.retry_at
+    said = f"failed at {status.attempted_at:%Y-%m-%d %H:%M:%S} UTC"
+    if failures > 1:
+        said += f", {failures} times in a row"
+    if retry_at is not None:
+        said += f", and leaves it alone until {retry_at:%H:%M:%S}"
+    return f"{said}: {status.error}"
 
 
 def _print_heading(console: Console, instance: InstanceConfig) -> None:
@@ -82,12 +117,17 @@ def _print_finding(console: Console, finding: Finding) -> None:
     mark = _MARKS[finding.verdict]
     if finding.verdict is Verdict.FAILS and not finding.is_needed:
         mark = "[yellow]![/]"
+    is_untried = finding.verdict is Verdict.UNTRIED
+    detail = finding.detail or "not tried" * is_untried
+    _print_row(console, mark, finding.capability.value, detail)
+
+
+def _print_row(console: Console, mark: str, name: str, detail: str) -> None:
     row = Table.grid(padding=(0, 1))
     row.add_column(width=3, justify="right")
     row.add_column(width=_NAME_WIDTH)
     row.add_column(overflow="fold")
-    is_untried = finding.verdict is Verdict.UNTRIED
-    row.add_row(mark, finding.capability.value, escape(finding.detail or "not tried" * is_untried))
+    row.add_row(mark, name, escape(detail))
     console.print(row)
 
 
@@ -119,7 +159,10 @@ def _unknown_instances(config: MetaOrchConfig) -> Iterator[str]:
                 )
 
 
-def _as_json(instance: InstanceConfig, findings: tuple[Finding, ...]) -> dict[str, Any]:
+def _as_json(
+    instance: InstanceConfig, findings: tuple[Finding, ...], status: CollectorStatus | None
+) -> dict[str, Any]:
+    retry_at = status.circuit.retry_at if status else None
     return {
         "instance": instance.name,
         "type": instance.type,
@@ -134,4 +177,11 @@ def _as_json(instance: InstanceConfig, findings: tuple[Finding, ...]) -> dict[st
             }
             for finding in findings
         ],
+        "collector": status
+        and {
+            "attempted_at": status.attempted_at.isoformat(),
+            "error": status.error,
+            "failures": status.circuit.failures,
+            "retry_at": retry_at.isoformat() if retry_at else None,
+        },
     }

@@ -113,6 +113,7 @@ def _collect(
                 deadline=min(deadline, _now() + _SLICE),
                 lookback=instance.lookback,
                 declared_edges=config.edges,
+                poll_interval=instance.poll_interval,
             )
             total = latest if total is None else _sum(total, latest)
             if not total.caught_up:

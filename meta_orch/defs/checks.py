@@ -114,6 +114,10 @@ def evaluate_freshness(
             {
                 metadata.LAST_READ: metadata.timestamp(read_at),
                 metadata.MESSAGE: status.error if status else None,
+                metadata.FAILED_READINGS: (status.circuit.failures or None) if status else None,
+                metadata.NEXT_READING: metadata.timestamp(
+                    status.circuit.retry_at if status else None
+                ),
             }
         ),
     )

@@ -96,16 +96,20 @@ class Collector:
     ) -> RunRequest | SkipReason:
         failure: MetaOrchError | None = None
         words = []
-        try:
-            words.append(_words(self._read(context.instance)))
-        except StoreError:
-            raise
-        except MetaOrchError as error:
-            failure = error
+        left_alone = self._left_alone()
+        if left_alone:
+            words.append(left_alone)
+        else:
+            try:
+                words.append(_words(self._read(context.instance)))
+            except StoreError:
+                raise
+            except MetaOrchError as error:
+                failure = error
         with self.store.read() as reader:
             status = reader.collectors().get(self.instance.name)
             in_progress = reader.runs_in_progress(self.instance.name)
-        if failure is None:
+        if failure is None and not left_alone:
             self._update_own_asset(context, in_progress, status)
             words.append(f"{len(in_progress)} in progress; {self.pipelines} pipelines")
         words.append(self._reload(location, status))
@@ -120,6 +124,17 @@ class Collector:
             raise failure
         return request or SkipReason(summary)
 
+    def _left_alone(self) -> str:
+        """Why nothing is asked now, and until when; empty where the circuit is closed."""
+        with self.store.read() as reader:
+            status = reader.collectors().get(self.instance.name)
+        if status is None or not status.circuit.is_open(self.clock()):
+            return ""
+        return (
+            f"left alone until {status.circuit.retry_at:%H:%M:%S} UTC after "
+            f"{status.circuit.failures} readings that brought nothing: {status.error}"
+        )
+
     def _read(self, dagster: DagsterInstance) -> Collection:
         with self.connection.adapter(dagster) as orchestrator:
             return collect(
@@ -129,6 +144,7 @@ class Collector:
                 deadline=self.clock() + READING,
                 lookback=self.instance.lookback,
                 declared_edges=self.declared_edges,
+                poll_interval=self.instance.poll_interval,
             )
 
     def _mirror(

@@ -45,9 +45,13 @@ class OrchestratorError(MetaOrchError):
     """An orchestrator did not give what was asked. The text says what to change, and holds no
     secret. `instance` is its name in `meta_orch.yaml`."""
 
-    def __init__(self, instance: str, message: str) -> None:
+    def __init__(
+        self, instance: str, message: str, *, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(f"{instance}: {message}")
         self.instance = instance
+        self.retry_after = retry_after
+        """How long the server asked to be left alone, where it did."""
 
 
 class Unreachable(OrchestratorError):
@@ -60,13 +64,6 @@ class LoginRefused(OrchestratorError):
 
 class ServerFailed(OrchestratorError):
     """The server answered with an error of its own (5xx, 429)."""
-
-    def __init__(
-        self, instance: str, message: str, *, retry_after: timedelta | None = None
-    ) -> None:
-        super().__init__(instance, message)
-        self.retry_after = retry_after
-        """How long it asked to be left alone, where it did."""
 
 
 class UnexpectedAnswer(OrchestratorError):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from meta_orch.domain.circuits import Circuit
 from meta_orch.domain.edges import Edge, EdgeKind
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -214,6 +215,8 @@ def collector_to_document(status: CollectorStatus) -> Document:
         "error": status.error,
         "server_version": status.server_version,
         "catalogue_read_at": _instant(status.catalogue_read_at),
+        "failures": status.circuit.failures,
+        "retry_at": _instant(status.circuit.retry_at),
     }
 
 
@@ -226,6 +229,8 @@ def collector_from_document(row: Document) -> CollectorStatus:
         error=row["error"],
         server_version=row["server_version"],
         catalogue_read_at=parse_instant(row["catalogue_read_at"]),
+        # A row of before there were circuits has neither.
+        circuit=Circuit(row["failures"] or 0, parse_instant(row["retry_at"])),
     )
 
 

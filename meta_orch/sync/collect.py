@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -54,6 +55,8 @@ def collect(
     lookback: timedelta,
     catalogue_every: timedelta = timedelta(minutes=5),
     declared_edges: Iterable[EdgeConfig] = (),
+    poll_interval: timedelta = timedelta(seconds=30),
+    draw: Callable[[], float] = random.random,
 ) -> Collection:
     """Read what changed since the last time, and keep it.
 
@@ -64,12 +67,16 @@ def collect(
 
     Where the server gives runs and not the catalogue, or the other way round, the one is stored and
     the other's error raised. Where it is not reached, or refuses the login, nothing more is asked.
+    Readings that bring nothing open the instance's circuit, which the caller heeds: a person who
+    asks is not made to wait.
 
     Args:
         clock: gives the time as aware UTC.
         deadline: when to stop, by `clock`.
         lookback: how far back the first reading of runs goes.
         declared_edges: those in `meta_orch.yaml`.
+        poll_interval: how often the instance is asked as long as it answers.
+        draw: gives a number from 0 to 1 by chance.
 
     Raises:
         OrchestratorError: the server did not give what was asked. The collector's status in the
@@ -86,7 +93,7 @@ def collect(
             reading.read_changes(clock, deadline, since=clock() - lookback)
         except OrchestratorError as error:
             reading.failures.append(error)
-    return reading.finish(clock())
+    return reading.finish(clock(), poll_interval, draw)
 
 
 class _Reading:
@@ -107,7 +114,7 @@ class _Reading:
         self.unsaved: Changes | None = None
         self.runs = self.task_runs = self.gone = 0
         self.catalogue_changed = False
-        self.caught_up = False
+        self.caught_up = self.has_read = False
         self.history_to: datetime | None = None
 
     def read_catalogue(self, every: timedelta, declared: Iterable[EdgeConfig]) -> None:
@@ -132,6 +139,7 @@ class _Reading:
             if edges != writer.edges():
                 writer.save_edges(edges, self.attempted_at)
             writer.save_collector(self.status)
+        self.has_read = True
         self.catalogue_changed = _definitions(catalogue.pipelines) != _definitions(known.values())
 
     def read_changes(self, clock: Clock, deadline: datetime, since: datetime) -> None:
@@ -139,6 +147,7 @@ class _Reading:
         then is in `unsaved`."""
         saved_at = clock()
         for page in self.orchestrator.read_changes(self.cursor, self.open_runs, since=since):
+            self.has_read = True
             self.runs += len(page.runs)
             self.task_runs += len(page.task_runs)
             self.gone += len(page.gone)
@@ -159,7 +168,9 @@ class _Reading:
             writer.save_changes(self.instance, self.unsaved, now)
             self.unsaved = None
 
-    def finish(self, now: datetime) -> Collection:
+    def finish(
+        self, now: datetime, poll_interval: timedelta, draw: Callable[[], float]
+    ) -> Collection:
         """Save what is left and how it went.
 
         Raises:
@@ -172,6 +183,16 @@ class _Reading:
             status = replace(status, caught_up=False, error="; ".join(map(str, self.failures)))
         else:
             status = replace(status, succeeded_at=self.attempted_at)
+        if self.has_read:
+            status = replace(status, circuit=status.circuit.after_success())
+        elif self.failures:
+            circuit = status.circuit.after_failure(
+                now,
+                poll_interval=poll_interval,
+                draw=draw(),
+                retry_after=self.failures[0].retry_after,
+            )
+            status = replace(status, circuit=circuit)
         with self.store.write() as writer:
             self.save_changes(writer, now)
             writer.save_collector(status)

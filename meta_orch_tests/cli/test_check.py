@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from meta_orch.domain.circuits import Circuit
 from meta_orch.orchestrators.base import LoginRefused, Unreachable
+from meta_orch.store import CollectorStatus, Store
+from meta_orch.testing.builders import NOON
 from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.cli.conftest import Run
 
@@ -36,6 +40,29 @@ def test_what_does_not_work_says_what_to_change_and_the_status_is_1(
 
     assert result.exit_code == 1
     assert result.stdout == snapshot
+
+
+def test_it_says_how_collecting_goes_and_when_it_is_tried_again(
+    run: Run, servers: Servers, snapshot: SnapshotAssertion
+) -> None:
+    circuit = Circuit(4, NOON + timedelta(minutes=2))
+    with Store(".meta_orch/store.duckdb").write() as writer:
+        writer.save_collector(CollectorStatus("east", NOON, NOON, True, None, "1.0", NOON))
+        writer.save_collector(
+            CollectorStatus("west", NOON, None, False, "west: away", None, None, circuit)
+        )
+
+    result = run("check")
+
+    assert result.exit_code == 0
+    assert result.stdout == snapshot
+    _, west = json.loads(run("check", "--json").stdout)
+    assert west["collector"] == {
+        "attempted_at": "2026-01-05T12:00:00+00:00",
+        "error": "west: away",
+        "failures": 4,
+        "retry_at": "2026-01-05T12:02:00+00:00",
+    }
 
 
 def test_only_the_named_instance_is_asked(run: Run, servers: Servers) -> None:

@@ -17,7 +17,7 @@ from meta_orch.defs import backlog, collector
 from meta_orch.defs.checks import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.collector import CollectorFailed
 from meta_orch.domain.states import RunState
-from meta_orch.orchestrators.base import Unreachable
+from meta_orch.orchestrators.base import ServerFailed, Unreachable
 from meta_orch.testing.builders import make_run
 from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.defs.support import NAME, World
@@ -151,6 +151,44 @@ def test_stale_is_not_green_and_the_next_good_tick_mends_it(world: World) -> Non
     world.tick()
     assert world.verdict(COLLECTOR_IS_FRESH, "orders") is True
     assert world.verdict(COLLECTOR_IS_FRESH) is True
+
+
+def test_a_server_that_stays_silent_is_left_alone_for_a_while_and_then_tried_once(
+    world: World,
+) -> None:
+    world.finish("orders")
+    world.tick()
+    world.fake.fail_with(DOWN)
+    for _ in range(3):
+        with pytest.raises(CollectorFailed):
+            world.tick()
+    asked = len(world.fake.calls)
+
+    assert "left alone until" in world.said()
+    assert str(DOWN) in world.said()
+    assert len(world.fake.calls) == asked
+
+    world.wait(minutes=6)
+    with pytest.raises(CollectorFailed):
+        world.tick()
+    assert len(world.fake.calls) > asked
+    assert world.verdict(COLLECTOR_IS_FRESH) is False, "what is old is not fresh, asked or not"
+
+    world.fake.recover()
+    world.wait(minutes=11)
+    world.tick()
+    assert world.verdict(COLLECTOR_IS_FRESH) is True
+
+
+def test_while_a_server_is_left_alone_what_is_stored_goes_stale_all_the_same(world: World) -> None:
+    world.finish("orders")
+    world.tick()
+    world.fake.fail_with(ServerFailed(NAME, "busy", retry_after=timedelta(hours=1)))
+    with pytest.raises(CollectorFailed):
+        world.tick()
+    world.wait(minutes=6)
+    assert "left alone until" in world.said()
+    assert world.verdict(COLLECTOR_IS_FRESH) is False
 
 
 def test_more_than_fits_in_a_tick_is_one_job_run(world: World) -> None:

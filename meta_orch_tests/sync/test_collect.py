@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from meta_orch.config import EdgeConfig
+from meta_orch.domain.circuits import Circuit
 from meta_orch.domain.edges import EdgeKind
 from meta_orch.domain.pipelines import AssetRef, Pool
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -259,8 +260,44 @@ def test_an_instance_that_never_answered_has_a_status_too(
     with pytest.raises(Unreachable):
         read()
     assert status(store) == CollectorStatus(
-        INSTANCE, server.now, None, False, f"{INSTANCE}: refused", None, None
+        *(INSTANCE, server.now, None, False, f"{INSTANCE}: refused", None, None),
+        circuit=Circuit(failures=1),
     )
+
+
+def test_readings_that_bring_nothing_open_the_circuit_and_one_that_brings_something_closes_it(
+    server: FakeOrchestrator, store: MemoryStore, read: Callable[..., Collection]
+) -> None:
+    server.fail_with(Unreachable(INSTANCE, "refused"))
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            read(draw=lambda: 1.0)
+    assert status(store).circuit == Circuit(3, server.now + timedelta(minutes=1))
+    server.recover()
+    read()
+    assert status(store).circuit == Circuit()
+
+
+def test_what_the_server_asks_for_opens_the_circuit_at_once(
+    server: FakeOrchestrator, store: MemoryStore, read: Callable[..., Collection]
+) -> None:
+    wish = timedelta(minutes=5)
+    server.fail_with(ServerFailed(INSTANCE, "busy", retry_after=wish))
+    with pytest.raises(ServerFailed):
+        read()
+    assert status(store).circuit == Circuit(1, server.now + wish)
+
+
+def test_a_reading_that_brings_a_page_before_it_fails_leaves_the_circuit_closed(
+    server: FakeOrchestrator, store: MemoryStore, read: Callable[..., Collection]
+) -> None:
+    server.page_size = 1
+    server.add_run(make_run("another"))
+    server.fail_with(ServerFailed(INSTANCE, "busy"), after_pages=1)
+    for _ in range(4):
+        with pytest.raises(ServerFailed):
+            read()
+    assert status(store).circuit == Circuit()
 
 
 @pytest.mark.parametrize("error", ERRORS[:2], ids=lambda error: type(error).__name__)

@@ -4,7 +4,7 @@ USING (
   SELECT unnest(from_json_strict($document, '{
     "instance": "VARCHAR", "attempted_at": "TIMESTAMPTZ", "succeeded_at": "TIMESTAMPTZ",
     "caught_up": "BOOLEAN", "error": "VARCHAR", "server_version": "VARCHAR",
-    "catalogue_read_at": "TIMESTAMPTZ"
+    "catalogue_read_at": "TIMESTAMPTZ", "failures": "BIGINT", "retry_at": "TIMESTAMPTZ"
   }'))
 ) AS seen
 ON kept.instance = seen.instance
@@ -14,10 +14,13 @@ WHEN MATCHED THEN UPDATE SET
   caught_up = seen.caught_up,
   error = seen.error,
   server_version = seen.server_version,
-  catalogue_read_at = seen.catalogue_read_at
+  catalogue_read_at = seen.catalogue_read_at,
+  failures = seen.failures,
+  retry_at = seen.retry_at
 WHEN NOT MATCHED THEN INSERT (
-  instance, attempted_at, succeeded_at, caught_up, error, server_version, catalogue_read_at
+  instance, attempted_at, succeeded_at, caught_up, error, server_version, catalogue_read_at,
+  failures, retry_at
 ) VALUES (
   seen.instance, seen.attempted_at, seen.succeeded_at, seen.caught_up, seen.error,
-  seen.server_version, seen.catalogue_read_at
+  seen.server_version, seen.catalogue_read_at, seen.failures, seen.retry_at
 )
