@@ -15,6 +15,7 @@ COMMANDS = {
     "init": "meta_orch.cli.init:init",
     "check": "meta_orch.cli.check:check",
     "sync": "meta_orch.cli.sync:sync",
+    "reconcile": "meta_orch.cli.reconcile:reconcile",
     "prune": "meta_orch.cli.prune:prune",
     "sql": "meta_orch.cli.sql:sql",
     "schema": "meta_orch.cli.schema:schema",

@@ -50,6 +50,7 @@ __all__ = [
     "MetaOrchConfig",
     "MissingSecret",
     "NoLogin",
+    "ReconciliationConfig",
     "Retention",
     "Secret",
     "Section",
@@ -273,6 +274,15 @@ class EdgeConfig(Section):
         return value
 
 
+class ReconciliationConfig(Section):
+    """When the store is compared with what each server has, and repaired."""
+
+    cron: Cron = "15 2 * * *"
+    """When it is compared."""
+    timezone: TimeZone = "UTC"
+    """The time zone of `cron`."""
+
+
 class MetaOrchConfig(Section):
     """The whole file."""
 
@@ -283,6 +293,7 @@ class MetaOrchConfig(Section):
     edges: tuple[EdgeConfig, ...] = ()
     """Dependencies that no orchestrator knows of."""
     store: StoreConfig = StoreConfig()
+    reconciliation: ReconciliationConfig = ReconciliationConfig()
     dagster: DagsterConfig = DagsterConfig()
 
     @field_validator("instances", mode="wrap")

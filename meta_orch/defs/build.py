@@ -17,6 +17,7 @@ from meta_orch.defs.checks import build_checks
 from meta_orch.defs.collector import Collector
 from meta_orch.defs.connection import Connect, KeptConnection, connect_from, is_own_dagster
 from meta_orch.defs.jobs import build_jobs
+from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
@@ -59,7 +60,8 @@ def build_definitions(
         clock=clock,
     )
     backlog_jobs = {name: names.backlog_job_name(name) for name in instances}
-    jobs = names.job_names((p.key for p in pipelines), reserved={*backlog_jobs.values(), JOB_NAME})
+    reserved = {*backlog_jobs.values(), *map(names.reconciliation_name, instances), JOB_NAME}
+    jobs = names.job_names((p.key for p in pipelines), reserved=reserved)
     collectors = []
     for name, instance in instances.items():
         backlog = Backlog(instance, store, config.dagster.history_per_pipeline, jobs, clock)
@@ -75,6 +77,10 @@ def build_definitions(
                 declared_edges=config.edges,
             )
         )
+    reconciliations = [
+        build_reconciliation(instance, config, store, connect, clock)
+        for instance in config.instances
+    ]
     prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
     return Definitions(
@@ -82,9 +88,16 @@ def build_definitions(
             *(instance_spec(i, len(by_instance[i.name])) for i in config.instances),
             *pipeline_specs(pipelines, instances, config.edges, jobs),
         ],
-        asset_checks=build_checks([p.key for p in pipelines], instances, store, clock),
-        jobs=[*build_jobs(pipelines, instances, jobs, connect), *backlog_definitions, prune_job],
-        schedules=[prune_schedule],
+        asset_checks=[
+            *build_checks([p.key for p in pipelines], instances, store, clock),
+            *(check for check, _ in reconciliations),
+        ],
+        jobs=[
+            *build_jobs(pipelines, instances, jobs, connect),
+            *backlog_definitions,
+            prune_job,
+        ],
+        schedules=[*(schedule for _, schedule in reconciliations), prune_schedule],
         sensors=[
             build_sensor(collector, backlog_job)
             for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)

@@ -39,6 +39,11 @@ def backlog_job_name(instance: str) -> str:
     return f"{instance}__mirror_backlog"
 
 
+def reconciliation_name(instance: str) -> str:
+    """The job, and the schedule, that compares an instance with the store."""
+    return f"{instance}__reconcile"
+
+
 def job_names(
     pipelines: Iterable[PipelineKey], reserved: Collection[str] = ()
 ) -> Mapping[PipelineKey, str]:

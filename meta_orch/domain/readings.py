@@ -1,4 +1,5 @@
-"""What one reading of an orchestrator gives: its catalogue, or a page of changes to its runs."""
+"""What one reading of an orchestrator gives: its catalogue, a page of changes to its runs, or the
+runs that it lists."""
 
 from __future__ import annotations
 
@@ -44,3 +45,20 @@ class Changes:
             gone=tuple(key for key in self.gone if key not in seen_again) + later.gone,
             history_to=later.history_to,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run that has ended, as a list gives it: enough to tell whether it is the same elsewhere."""
+
+    key: RunKey
+    native_state: str
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """Some runs in full, with all their task runs."""
+
+    runs: tuple[Run, ...] = ()
+    task_runs: tuple[TaskRun, ...] = ()

@@ -1,9 +1,9 @@
 """The port: what meta_orch asks of an orchestrator, and what an adapter may answer.
 
 Every adapter reads pipelines and runs (`Orchestrator`). What only some can do is a capability of
-its own (`ReadsSources`, `ReadsPools`, `StartsRuns`), found with `isinstance`. Adapters are found by
-the entry point group `meta_orch.orchestrators`, so one can live in another package; see
-`registry.py`.
+its own (`ReadsSources`, `ReadsPools`, `ListsRuns`, `CountsRuns`, `StartsRuns`), found with
+`isinstance`. Adapters are found by the entry point group `meta_orch.orchestrators`, so one can live
+in another package; see `registry.py`.
 
 An adapter turns its server's JSON into domain types and keeps nothing: what was read is the
 store's, and where reading stopped is in the cursor.
@@ -20,19 +20,24 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
-from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.time import Window
 
 __all__ = [
     "ActingRefused",
     "Catalogue",
     "Changes",
+    "CountsRuns",
+    "ListedRun",
+    "ListsRuns",
     "LoginRefused",
     "NotFound",
     "Orchestrator",
     "OrchestratorError",
     "ReadsPools",
     "ReadsSources",
+    "RunDetails",
     "Server",
     "ServerFailed",
     "StartsRuns",
@@ -155,6 +160,35 @@ class ReadsSources(Protocol):
 @runtime_checkable
 class ReadsPools(Protocol):
     def read_pools(self) -> tuple[Pool, ...]: ...
+
+
+@runtime_checkable
+class ListsRuns(Protocol):
+    """Tells which runs there are, whether or not anything happened to them: what `read_changes`
+    does not see, such as a finished run that was deleted, is found by comparing."""
+
+    def list_ended_runs(
+        self, pipelines: Collection[Pipeline], ended: Window
+    ) -> Iterator[ListedRun]:
+        """Every run of these pipelines that ended within the window, in no order.
+
+        A run that changes or is deleted meanwhile may hide another: ask for one that seems to be
+        missing by `read_runs` before believing it.
+        """
+        ...
+
+    def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
+        """These runs in full; one that the server does not have is not among them."""
+        ...
+
+
+@runtime_checkable
+class CountsRuns(Protocol):
+    """Counts runs at less expense than listing them takes."""
+
+    def count_ended_runs(self, pipelines: Collection[Pipeline], ended: Window) -> int:
+        """How many runs of these pipelines, taken together, ended within the window."""
+        ...
 
 
 @runtime_checkable

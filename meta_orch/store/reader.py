@@ -18,6 +18,7 @@ from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.comparing import StoredRuns
 from meta_orch.store.errors import QueryFailed
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
@@ -117,6 +118,10 @@ class StoreReader:
         """How the last reading of each instance went, by instance."""
         statuses = (rows.collector_from_document(row) for row in self._rows("collectors"))
         return {status.instance: status for status in statuses}
+
+    def stored_runs(self, instance: str) -> StoredRuns:
+        """Runs of an instance, for comparing with its server."""
+        return StoredRuns(self._connection, instance)
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 from meta_orch.config.models import Retention
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import Pool
-from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.readings import Catalogue, Changes, RunDetails
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
@@ -70,6 +70,25 @@ class StoreWriter(StoreReader):
         self._merge("merge_task_runs", map(rows.task_run_to_document, task_runs), now=now)
         self._merge("mark_deleted_runs", map(rows.run_key_to_document, changes.gone), now=now)
         self._run("save_cursor", instance=instance, cursor=changes.cursor)
+
+    def save_details(
+        self, instance: str, details: RunDetails, gone: Iterable[RunKey], now: datetime
+    ) -> None:
+        """Keep runs that were read by their ids; where reading of changes stands is as it was.
+
+        Raises:
+            ValueError: a run is of another instance.
+            RuntimeError: no changes of the instance were ever read.
+        """
+        cursor = self.cursor(instance)
+        if cursor is None:
+            raise RuntimeError(f"{instance} has not been read yet")
+        changes = Changes(cursor, details.runs, details.task_runs, tuple(gone))
+        self.save_changes(instance, changes, now)
+
+    def save_rotation(self, instance: str, next_pipeline: str | None, now: datetime) -> None:
+        """Keep which pipeline is to be compared next, run by run."""
+        self._run("save_rotation", instance=instance, next_pipeline=next_pipeline, now=now)
 
     def save_collector(self, status: CollectorStatus) -> None:
         """Keep how a reading went, in place of the one before."""

@@ -10,10 +10,11 @@ from hashlib import sha256
 from typing import Any
 
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
-from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.secrets import mask_secrets
 from meta_orch.domain.states import RunState, RunTrigger
+from meta_orch.domain.time import Window
 from meta_orch.orchestrators.base import (
     ActingRefused,
     NotFound,
@@ -278,6 +279,31 @@ class FakeOrchestrator(Orchestrator):
     def read_pools(self) -> tuple[Pool, ...]:
         self._answer("read_pools")
         return self.pools
+
+    def list_ended_runs(
+        self, pipelines: Collection[Pipeline], ended: Window
+    ) -> Iterator[ListedRun]:
+        self._answer("list_ended_runs")
+        keys = {pipeline.key for pipeline in pipelines}
+        for run in self.runs:
+            if run.key.pipeline in keys and run.ended_at is not None and run.ended_at in ended:
+                yield ListedRun(run.key, run.native_state, run.ended_at)
+
+    def count_ended_runs(self, pipelines: Collection[Pipeline], ended: Window) -> int:
+        self._answer("count_ended_runs")
+        keys = {pipeline.key for pipeline in pipelines}
+        return sum(
+            run.key.pipeline in keys and run.ended_at is not None and run.ended_at in ended
+            for run in self.runs
+        )
+
+    def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
+        self._answer("read_runs")
+        found = [self._records[key] for key in sorted(runs) if key in self._records]
+        return RunDetails(
+            tuple(record.run for record in found),
+            tuple(task_run for record in found for task_run in record.task_runs),
+        )
 
     def check_may_start_runs(self) -> None:
         self._answer("check_may_start_runs")

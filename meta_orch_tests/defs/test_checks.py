@@ -14,6 +14,7 @@ from meta_orch.defs.checks import (
     evaluate_last_run,
     tolerance,
 )
+from meta_orch.defs.reconciliation import STORE_MATCHES_SERVER
 from meta_orch.domain.states import RunState
 from meta_orch.orchestrators.base import Unreachable
 from meta_orch.store import CollectorStatus
@@ -150,6 +151,7 @@ def test_every_pipeline_has_both_checks_whatever_it_is_called(world: World) -> N
     checks = defs.resolve_asset_graph().asset_check_keys
     assert checks == {
         AssetCheckKey(AssetKey([NAME]), COLLECTOR_IS_FRESH),
+        AssetCheckKey(AssetKey([NAME]), STORE_MATCHES_SERVER),
         *(
             AssetCheckKey(AssetKey([NAME, *name.split("/")]), check)
             for name in called
@@ -164,5 +166,7 @@ def test_many_pipelines_share_a_few_operations(world: World) -> None:
     world.add_pipelines(501)
     world.tick()
     job = world.load().resolve_implicit_global_asset_job_def()
-    assert {node.name for node in job.nodes} == {f"{NAME}__checks_1", f"{NAME}__checks_2"}
-    assert len(job.asset_layer.asset_graph.asset_check_keys) == 1_003
+    assert {node.name for node in job.nodes} == {
+        *(f"{NAME}__checks_1", f"{NAME}__checks_2", f"{NAME}_{STORE_MATCHES_SERVER}"),
+    }
+    assert len(job.asset_layer.asset_graph.asset_check_keys) == 1_004

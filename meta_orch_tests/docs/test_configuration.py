@@ -21,6 +21,7 @@ SECTIONS = {
     "edges[]": models.EdgeConfig,
     "store": models.StoreConfig,
     "store.retention": models.Retention,
+    "reconciliation": models.ReconciliationConfig,
     "dagster": models.DagsterConfig,
 }
 

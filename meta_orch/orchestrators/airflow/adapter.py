@@ -13,13 +13,15 @@ from uuid import UUID, uuid5
 
 from meta_orch.config.models import InstanceConfig
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
-from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.secrets import MASK, mask_secrets
+from meta_orch.domain.time import Window
 from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi, connect_api
 from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_fingerprint
 from meta_orch.orchestrators.airflow.changes import ChangeReader
 from meta_orch.orchestrators.airflow.cursor import read_cursor
+from meta_orch.orchestrators.airflow.listing import RunLister
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
 from meta_orch.orchestrators.airflow.transport import Transport
 from meta_orch.orchestrators.answers import RequestRefused, UnreadableJson
@@ -110,6 +112,24 @@ class AirflowOrchestrator(Orchestrator):
     def read_pools(self) -> tuple[Pool, ...]:
         with self._strictly():
             return tuple(read_pool(self._place, pool) for pool in self._connected().pools())
+
+    def list_ended_runs(
+        self, pipelines: Collection[Pipeline], ended: Window
+    ) -> Iterator[ListedRun]:
+        with self._strictly():
+            yield from self._lister().list_ended_runs(pipelines, ended)
+
+    def count_ended_runs(self, pipelines: Collection[Pipeline], ended: Window) -> int:
+        """One request."""
+        with self._strictly():
+            return self._lister().count_ended_runs(pipelines, ended)
+
+    def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
+        with self._strictly():
+            return self._lister().read_runs(runs)
+
+    def _lister(self) -> RunLister:
+        return RunLister(self._transport, self._connected(), self._place)
 
     def check_may_start_runs(self) -> None:
         """Asks for a run of a DAG that does not exist: Airflow looks at the permission first."""

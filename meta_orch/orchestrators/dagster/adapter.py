@@ -10,12 +10,14 @@ from dagster import DagsterInstance
 
 from meta_orch.config.models import InstanceConfig
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
-from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.time import Window
 from meta_orch.orchestrators.base import ActingRefused, Orchestrator, Server
 from meta_orch.orchestrators.dagster.changes import PAGE_SIZE, ChangesReader, Cursor
 from meta_orch.orchestrators.dagster.graphql import GraphQLSource
 from meta_orch.orchestrators.dagster.instance import InstanceSource
+from meta_orch.orchestrators.dagster.listing import RunLister
 from meta_orch.orchestrators.dagster.rows import TYPE, Source, to_run
 from meta_orch.orchestrators.selection import Selection
 
@@ -83,6 +85,15 @@ class DagsterOrchestrator(Orchestrator):
             self.instance, self._source, self._selection, open_runs, page_size=self._page_size
         )
         yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
+
+    def list_ended_runs(
+        self, pipelines: Collection[Pipeline], ended: Window
+    ) -> Iterator[ListedRun]:
+        """One request for each pipeline with no more than 500 runs."""
+        return RunLister(self.instance, self._source).list_ended_runs(pipelines, ended)
+
+    def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
+        return RunLister(self.instance, self._source).read_runs(runs)
 
     def check_may_start_runs(self) -> None:
         if self._config.read_only:

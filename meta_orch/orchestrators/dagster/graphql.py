@@ -105,6 +105,14 @@ class GraphQLSource:
     def read_runs_by_id(self, run_ids: list[str]) -> list[RunRow]:
         return self._runs({"filter": {"runIds": run_ids}, "limit": len(run_ids)})
 
+    def list_runs(
+        self, job: str, *, updated_after: datetime, before: str | None, limit: int
+    ) -> list[RunRow]:
+        chosen = {"pipelineName": job, "updatedAfter": updated_after.timestamp()}
+        return self._runs(
+            {"filter": chosen, "cursor": before, "limit": limit}, query=queries.LISTED_RUNS
+        )
+
     def run_url(self, run_id: str) -> str | None:
         return f"{self._base}/runs/{run_id}"
 
@@ -153,8 +161,8 @@ class GraphQLSource:
             self._client.close()
             self._client = None
 
-    def _runs(self, variables: Row) -> list[RunRow]:
-        answer = self._part(self._ask(queries.RUNS, variables), "runsOrError")
+    def _runs(self, variables: Row, *, query: str = queries.RUNS) -> list[RunRow]:
+        answer = self._part(self._ask(query, variables), "runsOrError")
         with self._reading("a run"):
             return [parse_run_row(row) for row in answer["results"]]
 

@@ -107,6 +107,14 @@ class InstanceSource:
         with self._asking():
             return [self._row(record) for record in self._records(RunsFilter(run_ids=run_ids))]
 
+    def list_runs(
+        self, job: str, *, updated_after: datetime, before: str | None, limit: int
+    ) -> list[RunRow]:
+        with self._asking():
+            chosen = RunsFilter(job_name=job, updated_after=updated_after)
+            records = self._records(chosen, limit=limit, cursor=before)
+            return [_to_row(record.dagster_run, record) for record in records]
+
     def run_url(self, run_id: str) -> str | None:
         """Dagster shows its own runs; from here the webserver's address is not known."""
         return None

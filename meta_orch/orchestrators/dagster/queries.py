@@ -118,6 +118,25 @@ query Runs($filter: RunsFilter, $cursor: String, $limit: Int) {{
 {_RUN}
 """
 
+LISTED_RUNS = """
+query ListedRuns($filter: RunsFilter, $cursor: String, $limit: Int) {
+  runsOrError(filter: $filter, cursor: $cursor, limit: $limit) {
+    __typename
+    ... on Error { message }
+    ... on Runs {
+      results {
+        runId
+        jobName
+        status
+        tags { key value }
+        endTime
+        repositoryOrigin { repositoryLocationName }
+      }
+    }
+  }
+}
+"""
+
 LAUNCH = f"""
 mutation Launch($params: ExecutionParams!) {{
   launchRun(executionParams: $params) {{

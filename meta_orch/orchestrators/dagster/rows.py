@@ -114,6 +114,13 @@ class Source(Protocol):
         """Those that exist."""
         ...
 
+    def list_runs(
+        self, job: str, *, updated_after: datetime, before: str | None, limit: int
+    ) -> list[RunRow]:
+        """Runs of the jobs of that name that were updated later, by falling id, without steps and
+        configuration; `before` is the last run listed."""
+        ...
+
     def now(self) -> datetime:
         """The server's clock when it was last asked."""
         ...

@@ -8,8 +8,9 @@ from typing import Any
 
 from meta_orch.config.models import InstanceConfig, TokenLogin
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
-from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.time import Window
 from meta_orch.orchestrators.ahead import ReadAhead
 from meta_orch.orchestrators.answers import RequestRefused
 from meta_orch.orchestrators.base import (
@@ -24,6 +25,7 @@ from meta_orch.orchestrators.prefect.changes import PAGE_SIZE, ChangesReader
 from meta_orch.orchestrators.prefect.client import PrefectApi
 from meta_orch.orchestrators.prefect.cursor import Cursor
 from meta_orch.orchestrators.prefect.links import Links, api_url
+from meta_orch.orchestrators.prefect.listing import RunLister
 from meta_orch.orchestrators.prefect.parse import (
     parse_concurrency_limit,
     parse_run,
@@ -138,6 +140,22 @@ class PrefectOrchestrator(Orchestrator):
                     if not row["name"].startswith("deployment:")
                 ),
             )
+
+    def list_ended_runs(
+        self, pipelines: Collection[Pipeline], ended: Window
+    ) -> Iterator[ListedRun]:
+        return self._lister.list_ended_runs(pipelines, ended)
+
+    def count_ended_runs(self, pipelines: Collection[Pipeline], ended: Window) -> int:
+        """One request for deployments, and one for flows without."""
+        return self._lister.count_ended_runs(pipelines, ended)
+
+    def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
+        return self._lister.read_runs(runs)
+
+    @property
+    def _lister(self) -> RunLister:
+        return RunLister(self._api, self._links)
 
     def check_may_start_runs(self) -> None:
         if self._config.read_only:
