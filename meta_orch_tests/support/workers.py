@@ -17,7 +17,13 @@ from typing import Any, Self
 PATIENCE = timedelta(seconds=60)
 _processes = multiprocessing.get_context("forkserver")
 # DuckDB imports pandas at the first query: better once than in each process.
-_processes.set_forkserver_preload(["pandas", "meta_orch.store", "meta_orch.sync"])
+_PRELOADED = ("pandas", "meta_orch.store", "meta_orch.sync")
+_processes.set_forkserver_preload(list(_PRELOADED))
+
+
+def preload(*modules: str) -> None:
+    """Have further modules imported once for all workers. Of no use once a worker was started."""
+    _processes.set_forkserver_preload([*_PRELOADED, *modules])
 
 
 @dataclass

@@ -1,0 +1,176 @@
+"""Collectors of real servers that are killed again and again, while pipelines run: every run is
+there once, in the state it came to."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meta_orch.config import InstanceConfig
+from meta_orch.demo.processes import wait_until
+from meta_orch.demo.servers import AirflowServer, PrefectServer
+from meta_orch.orchestrators.airflow import AirflowOrchestrator
+from meta_orch.orchestrators.base import Orchestrator, OrchestratorError
+from meta_orch.orchestrators.prefect import PrefectOrchestrator
+from meta_orch.store import Store
+from meta_orch.sync import collect
+from meta_orch_tests.support.workers import Worker, preload
+
+pytestmark = pytest.mark.live
+
+KILLS = 20
+"""Of the collector of each server."""
+RUNS = 10
+"""On each server, begun between kills."""
+PASSWORD = "META_ORCH_KILLED_PASSWORD"
+LOOKBACK = timedelta(hours=2)
+ENDS_WITHIN = 180
+
+Settings = Mapping[str, Any]
+States = dict[str, str]
+"""Native states by run."""
+
+
+def connect(settings: Settings) -> Orchestrator:
+    """With pages of two runs, so that there is much between pages."""
+    config = InstanceConfig.model_validate({"name": "killed", **settings})
+    adapter = AirflowOrchestrator if config.type == "airflow" else PrefectOrchestrator
+    return adapter(config, page_size=2)
+
+
+def collect_once(orchestrator: Orchestrator, store: Store) -> bool:
+    return collect(
+        orchestrator,
+        store,
+        clock=lambda: datetime.now(UTC),
+        deadline=datetime.now(UTC) + timedelta(seconds=20),
+        lookback=LOOKBACK,
+    ).caught_up
+
+
+def collect_for_ever(pipe: Connection, path: Path, settings: Settings) -> None:
+    """Say when it begins, and go on until killed."""
+    with connect(settings) as orchestrator:
+        while True:
+            pipe.send("collecting")
+            with suppress(OrchestratorError):  # a busy server is asked again
+                collect_once(orchestrator, Store(path))
+
+
+def stored(store: Store) -> list[tuple[str, str]]:
+    with store.read() as reader:
+        rows = reader.answer("SELECT run_id, native_state FROM runs ORDER BY ALL").rows
+    return [(run_id, state) for run_id, state in rows]
+
+
+def stored_tasks(store: Store) -> dict[str, list[tuple[str, str]]]:
+    """The last attempt of each task run, by run."""
+    with store.read() as reader:
+        rows = reader.answer(
+            """
+            SELECT run_id, task_run_id, native_state FROM task_runs
+            QUALIFY attempt = max(attempt) OVER (PARTITION BY run_id, task_run_id)
+            ORDER BY ALL
+            """
+        ).rows
+    found: dict[str, list[tuple[str, str]]] = {}
+    for run_id, task_run_id, state in rows:
+        found.setdefault(run_id, []).append((task_run_id, state))
+    return found
+
+
+def test_every_run_is_there_once_in_its_final_state(
+    airflow_server: AirflowServer,
+    prefect_server: PrefectServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PASSWORD, airflow_server.password)
+    preload("airflow_client.client.api_client", "prefect.client.orchestration")
+    login = {"type": "token", "username": airflow_server.username, "password": f"${{{PASSWORD}}}"}
+    settings: Mapping[str, Settings] = {
+        "airflow": {"type": "airflow", "url": airflow_server.url, "login": login},
+        "prefect": {"type": "prefect", "url": prefect_server.api_url},
+    }
+    stores = {name: Store(tmp_path / f"{name}.duckdb") for name in settings}
+    chance = random.Random(20)  # noqa: S311  # a fixed course, as far as processes allow
+    dags, flows = ["manual", "mapped", "fails"], ["sums/manual", "mapped/manual", "fails/manual"]
+
+    begun = {"airflow": [], "prefect": []}
+    for kill in range(KILLS):
+        workers = {
+            name: Worker.start(collect_for_ever, stores[name].path, given)
+            for name, given in settings.items()
+        }
+        if kill < RUNS:
+            dag, flow = dags[kill % len(dags)], flows[kill % len(flows)]
+            begun["airflow"].append((dag, airflow_server.start_run(dag)))
+            begun["prefect"].append(prefect_server.start_run(flow))
+        for worker in workers.values():
+            assert worker.hear() == "collecting"
+        time.sleep(chance.uniform(0, 1.2))
+        for worker in workers.values():
+            worker.kill()
+
+    wait_until(
+        lambda: (
+            all(airflow_server.run_state(*run) in {"success", "failed"} for run in begun["airflow"])
+            and all(
+                prefect_server.run_state(run) in {"COMPLETED", "FAILED"} for run in begun["prefect"]
+            )
+        ),
+        what="the runs to end",
+        timeout=ENDS_WITHIN,
+    )
+    time.sleep(3)  # Prefect writes task runs down after their flow has ended
+    for name, given in settings.items():
+        with connect(given) as orchestrator:
+            for _ in range(2):  # the first may end a pass that a killed one began
+                while not collect_once(orchestrator, stores[name]):
+                    pass
+
+    held = _airflow_states(airflow_server)
+    assert {run for _, run in begun["airflow"]} <= held.keys()
+    assert stored(stores["airflow"]) == sorted(held.items())
+    tasks = stored_tasks(stores["airflow"])
+    for dag, run in begun["airflow"]:
+        assert tasks[run] == _airflow_tasks(airflow_server, dag, run)
+
+    shown = dict(stored(stores["prefect"]))
+    assert len(stored(stores["prefect"])) == len(shown)
+    tasks = stored_tasks(stores["prefect"])
+    for run in begun["prefect"]:
+        assert shown[run] == _prefect(prefect_server, "flow_runs", run)[0][1]
+        assert tasks.get(run, []) == _prefect(prefect_server, "task_runs", run)
+
+
+def _airflow_states(server: AirflowServer) -> States:
+    """All runs that ended or go on; the server's tests begin no more than fit on a page."""
+    answer = server.request("GET", "/api/v2/dags/~/dagRuns?limit=100&order_by=-id")
+    assert answer["total_entries"] <= 100
+    return {run["dag_run_id"]: run["state"] for run in answer["dag_runs"]}
+
+
+def _airflow_tasks(server: AirflowServer, dag: str, run: str) -> list[tuple[str, str]]:
+    path = f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances?limit=100"
+    return sorted(
+        (
+            task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]",
+            task["state"] or "none",
+        )
+        for task in server.request("GET", path)["task_instances"]
+    )
+
+
+def _prefect(server: PrefectServer, kind: str, run: str) -> list[tuple[str, str]]:
+    chosen = {"flow_runs": {"id": {"any_": [run]}}}
+    rows = server.request("POST", f"/api/{kind}/filter", chosen)
+    return sorted((row["id"], row["state_name"]) for row in rows)
