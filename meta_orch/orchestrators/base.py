@@ -115,8 +115,10 @@ class Orchestrator(ABC):
 
     @abstractmethod
     def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
-        """Every pipeline, complete. `known` is what is stored: a pipeline whose version is
-        unchanged may take its tasks from there instead of the server."""
+        """Every pipeline. `known` is what is stored: a pipeline whose version is unchanged may take
+        its tasks from there instead of the server. Where there are very many, the tasks of some may
+        come with a later reading; until all are there, `Catalogue.fingerprint` is none that
+        `read_fingerprint` gives."""
 
     @abstractmethod
     def read_changes(

@@ -90,7 +90,13 @@ class AirflowOrchestrator(Orchestrator):
 
     def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
         with self._strictly():
-            return read_catalogue(self._connected(), self._place, self._selection, known)
+            return read_catalogue(
+                self._connected(),
+                self._place,
+                self._selection,
+                known,
+                connections=self._connections,
+            )
 
     def read_changes(
         self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime

@@ -6,6 +6,10 @@ definition changed. Airflow numbers definitions, with one catch: it makes a new 
 the last one has been run, and before that it changes the last one in place. So a version that
 nothing has run yet is a draft: its tasks are read again each time, its name carries a digest of
 what was read, and a run makes it final.
+
+So a first reading of ten thousand DAGs would take thirty thousand requests. One reading asks for
+some hundreds of definitions; the others are shown as the list has them, without a version, and the
+fingerprint says that the catalogue is to be read again.
 """
 
 from __future__ import annotations
@@ -38,7 +42,8 @@ _log = logging.getLogger(__name__)
 
 _DRAFT = "+"
 _DRAFTS_A_PASS = 100
-_THREADS = 4
+_DEFINITIONS_A_PASS = 300
+"""Nine hundred requests: ten to twenty seconds, within a sensor's tick."""
 _CLOCKS_DIFFER_BY = timedelta(minutes=10)
 """Several DAG processors may make versions; their clocks give the order of the versions' ids."""
 
@@ -56,8 +61,18 @@ def read_fingerprint(api: AirflowApi) -> str:
 
 
 def read_catalogue(
-    api: AirflowApi, place: Place, selection: Selection, known: Mapping[PipelineKey, Pipeline]
+    api: AirflowApi,
+    place: Place,
+    selection: Selection,
+    known: Mapping[PipelineKey, Pipeline],
+    *,
+    connections: int,
 ) -> Catalogue:
+    """Every DAG; where a great many are new or changed, some of them with all but their tasks.
+
+    Args:
+        connections: how many definitions are asked for at once.
+    """
     # First, so that a change while the rest is read shows in the next fingerprint.
     fingerprint = read_fingerprint(api)
     listed = {dag.text("dag_id"): dag for dag in api.dags()}
@@ -73,12 +88,18 @@ def read_catalogue(
         | _some_drafts(kept.values())
         | {dag_id for dag_id, old in kept.items() if contradicts(old.schedules, selected[dag_id])}
     )
+    chosen = _some(stale, _DEFINITIONS_A_PASS)
+    later = stale - chosen
     pipelines = {
-        dag_id: read_listed_pipeline(place, dag, kept[dag_id])
+        dag_id: read_listed_pipeline(place, dag, kept.get(dag_id))
         for dag_id, dag in selected.items()
-        if dag_id not in stale
+        if dag_id not in chosen
     }
-    pipelines |= _Definitions(api, place, selected, kept).read(sorted(stale))
+    # Without a version, a definition is read by a later pass.
+    pipelines |= {dag_id: replace(pipelines[dag_id], version=None) for dag_id in later}
+    pipelines |= _Definitions(api, place, selected, kept, connections).read(sorted(chosen))
+    if later:
+        fingerprint = f"{fingerprint}, {len(later)} still to be read"
     links = read_links(api.assets(), _dependencies(api)).among(listed)
     return Catalogue(
         tuple(links.apply(pipelines[dag_id], place) for dag_id in sorted(pipelines)), fingerprint
@@ -109,8 +130,14 @@ def _changed(api: AirflowApi, kept: Mapping[str, Pipeline]) -> set[str]:
 def _some_drafts(pipelines: Iterable[Pipeline]) -> set[str]:
     """The drafts, or, where there are a great many, some of them: each has its turn in time."""
     drafts = [p.native_id for p in pipelines if p.version and _DRAFT in p.version]
+    return _some(drafts, _DRAFTS_A_PASS)
+
+
+def _some(dag_ids: Iterable[str], most: int) -> set[str]:
+    """All, or so many by chance: one that cannot be read is not always among those that are."""
+    found = list(dag_ids)
     # No secret depends on which ones are drawn.
-    return set(random.sample(drafts, min(len(drafts), _DRAFTS_A_PASS)))
+    return set(random.sample(found, min(len(found), most)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +148,11 @@ class _Definitions:
     place: Place
     listed: Mapping[str, Fields]
     kept: Mapping[str, Pipeline]
+    connections: int
 
     def read(self, dag_ids: list[str]) -> dict[str, Pipeline]:
         """The pipelines by DAG id, without those that are gone meanwhile."""
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="airflow-dag") as pool:
+        with ThreadPoolExecutor(self.connections, thread_name_prefix="airflow-dag") as pool:
             try:
                 read = dict(zip(dag_ids, pool.map(self._read_one, dag_ids), strict=True))
             except BaseException:

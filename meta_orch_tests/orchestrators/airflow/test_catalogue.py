@@ -96,6 +96,42 @@ def test_of_a_great_many_drafts_a_hundred_are_read_each_time(airflow: SimulatedA
     assert len([path for path in asked if path.endswith("/tasks")]) == 100
 
 
+def test_of_a_great_many_new_dags_all_are_there_at_once_and_their_tasks_come_in_turn(
+    airflow: SimulatedAirflow,
+) -> None:
+    for number in range(250, 700):
+        airflow.add_dag(f"dag_{number}")
+    adapter = adapter_in_memory(airflow.answer)
+    catalogue = Catalogue((), "")
+    with_tasks = []
+    for _ in range(3):
+        catalogue = adapter.read_catalogue(known(catalogue))
+        assert len(catalogue.pipelines) == 700
+        with_tasks.append(sum(bool(pipeline.tasks) for pipeline in catalogue.pipelines))
+        is_whole = catalogue.fingerprint == adapter.read_fingerprint()
+        assert is_whole == (with_tasks[-1] == 700)
+    assert with_tasks == [300, 600, 700]
+
+
+def test_of_a_great_many_changed_dags_none_is_taken_for_unchanged(
+    airflow: SimulatedAirflow,
+) -> None:
+    for number in range(250, 700):
+        airflow.add_dag(f"dag_{number}")
+    adapter = adapter_in_memory(airflow.answer)
+    catalogue = Catalogue((), "")
+    for _ in range(3):
+        catalogue = adapter.read_catalogue(known(catalogue))
+    airflow.now += 60 * MINUTE
+    for dag_id in airflow.dags:
+        airflow.change_dag(dag_id, ["changed"])
+        airflow.dags[dag_id].has_run = True
+        airflow.now += MINUTE
+    for _ in range(3):
+        catalogue = adapter.read_catalogue(known(catalogue))
+    assert {pipeline.tasks[0].name for pipeline in catalogue.pipelines} == {"changed"}
+
+
 def test_a_dag_that_airflow_cannot_show_does_not_hide_the_others(
     airflow: SimulatedAirflow, caplog: pytest.LogCaptureFixture
 ) -> None:
