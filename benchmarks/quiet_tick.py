@@ -13,26 +13,30 @@ from dagster import DagsterInstance, SkipReason, build_sensor_context
 from benchmarks.counting_proxy import CountingProxy, Exchange, names, replay
 from benchmarks.measuring import Cost, Sample, measure, ratio
 from benchmarks.reporting import Table
-from benchmarks.seeded import Seeded, SeededAirflow, SeededDagster, SeededPrefect
+from benchmarks.seeded import RUNS, PastAirflow, PastPrefect, SeededDagster, Subject
+from benchmarks.seeding import Extent
 from benchmarks.settings import Say, Settings
 from meta_orch.config.models import InstanceConfig, MetaOrchConfig, StoreConfig
 from meta_orch.defs import build_definitions
 from meta_orch.defs.names import sensor_name
 from meta_orch.demo.errors import NotReady
+from meta_orch.orchestrators import connect
+from meta_orch.store import Store
 
 NAME = "tick"
 TITLE = "A quiet tick"
 METHOD = """
     The sensor of an instance is evaluated against a real server whose runs have all been read and
-    shown. A proxy counts its requests; CPU and wall seconds are taken without the proxy. Every five
-    minutes a tick also reads the whole catalogue: what that one asks stands apart.
+    shown. Airflow's and Prefect's databases were filled directly, and only what answers requests
+    runs of them. A proxy counts the requests; CPU and wall seconds are taken without the proxy.
+    Every five minutes a tick also reads the whole catalogue: what that one asks stands apart.
 
     The yardstick is a bare HTTP client that sends the same requests over one connection and throws
     the answers away.
 """
 
-_SECONDS_TO_QUIET = 600
-_BETWEEN_TICKS = 5
+_SECONDS_TO_QUIET = 1800
+_BETWEEN_TICKS = 1
 _CATALOGUE_EVERY = timedelta(minutes=5)
 
 
@@ -62,10 +66,16 @@ class Ticker:
     def tick_until_quiet(self) -> None:
         """Raises `NotReady` where it never is."""
         deadline = time.monotonic() + _SECONDS_TO_QUIET
-        while not _is_quiet(said := self.tick()):
+        while not (_is_quiet(said := self.tick()) and self._has_whole_catalogue()):
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.config.name} does not come to rest: {said}")
             time.sleep(_BETWEEN_TICKS)
+
+    def _has_whole_catalogue(self) -> bool:
+        with Store(self.store).read() as reader:
+            kept = reader.fingerprint(self.config.name)
+        with connect(self.config) as orchestrator:
+            return orchestrator.read_fingerprint() == kept
 
 
 def _is_quiet(said: str) -> bool:
@@ -102,10 +112,11 @@ class Found:
 
 def run(settings: Settings, say: Say) -> Sequence[Table]:
     found = [
-        each
-        for kind in (SeededAirflow, SeededPrefect, SeededDagster)
-        for each in _measure(kind(settings.folder / kind.type), settings, say)
+        _measure_past(kind, size, settings, say)
+        for kind in (PastAirflow, PastPrefect)
+        for size in settings.server_pipelines
     ]
+    found += _measure_dagster(settings, say)
     return [
         Table(
             "Requests and seconds of one tick",
@@ -123,15 +134,27 @@ def run(settings: Settings, say: Say) -> Sequence[Table]:
     ]
 
 
-def _measure(seeded: Seeded, settings: Settings, say: Say) -> Sequence[Found]:
-    say(f"starting {seeded.type}")
-    with seeded:
-        return [_measure_at(seeded, size, settings, say) for size in settings.server_pipelines]
+def _measure_past(
+    kind: type[PastAirflow | PastPrefect], pipelines: int, settings: Settings, say: Say
+) -> Found:
+    say(f"{kind.type}: making {pipelines:,} pipelines")
+    past = kind(settings.folder / f"{kind.type}_{pipelines}_server", Extent(pipelines, RUNS))
+    past.seed(datetime.now(UTC))
+    with past:
+        return _measure(past, pipelines, settings, say)
 
 
-def _measure_at(seeded: Seeded, pipelines: int, settings: Settings, say: Say) -> Found:
-    say(f"{seeded.type}: making {pipelines} pipelines")
-    seeded.grow(pipelines)
+def _measure_dagster(settings: Settings, say: Say) -> Sequence[Found]:
+    found = []
+    with SeededDagster(settings.folder / SeededDagster.type) as seeded:
+        for pipelines in settings.dagster_pipelines:
+            say(f"{seeded.type}: making {pipelines} pipelines")
+            seeded.grow(pipelines)
+            found.append(_measure(seeded, pipelines, settings, say))
+    return found
+
+
+def _measure(seeded: Subject, pipelines: int, settings: Settings, say: Say) -> Found:
     version = seeded.version()
     folder = settings.folder / f"{seeded.type}_{pipelines}"
     store = folder / "store.duckdb"

@@ -18,8 +18,10 @@ class Settings:
     """For everything that is made on the way; there already, and removed afterwards."""
     catalogues: tuple[int, ...] = (100, 1_000, 10_000)
     """Numbers of pipelines in stores."""
-    server_pipelines: tuple[int, ...] = (10, 300)
-    """Numbers of pipelines in real servers, rising."""
+    server_pipelines: tuple[int, ...] = (10, 1_000, 10_000)
+    """Numbers of pipelines in a real Airflow and a real Prefect."""
+    dagster_pipelines: tuple[int, ...] = (10, 300)
+    """The same in a real Dagster, where each is code; rising."""
     past_pipelines: int = 100
     past_runs: tuple[int, ...] = (20_000, 120_000)
     """Numbers of runs that real servers have behind them, rising."""
@@ -45,6 +47,7 @@ class Settings:
             folder,
             catalogues=(50,),
             server_pipelines=(3,),
+            dagster_pipelines=(3,),
             past_pipelines=10,
             past_runs=(250,),
             past_loads=1,
