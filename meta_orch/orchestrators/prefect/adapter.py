@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from meta_orch.config.models import InstanceConfig, TokenLogin
@@ -68,6 +70,7 @@ class PrefectOrchestrator(Orchestrator):
         self._selection = Selection.of(config)
         self._page_size = page_size
         self._connection: PrefectApi | None = None
+        self._ad_hoc_flows: set[str] = set()
         self._ahead: ReadAhead | None = None
 
     @property
@@ -104,12 +107,23 @@ class PrefectOrchestrator(Orchestrator):
         return Server(version=version, now=self._api.asked_at)
 
     def read_fingerprint(self) -> str:
-        """One request. It does not show a change to nothing but a schedule, nor the first run of a
-        flow without a deployment."""
-        return read_fingerprint(self._api)
+        """One request. It does not show a change to nothing but a schedule; a flow without a
+        deployment shows once a run of it was read."""
+        return self._with_ad_hoc_flows(read_fingerprint(self._api))
 
     def read_catalogue(self, known: Mapping[PipelineKey, Pipeline]) -> Catalogue:
-        return CatalogueReader(self._api, self._links, self._selection, known).read()
+        catalogue = CatalogueReader(self._api, self._links, self._selection, known).read()
+        self._note_ad_hoc_flows(pipeline.key for pipeline in catalogue.pipelines)
+        return replace(catalogue, fingerprint=self._with_ad_hoc_flows(catalogue.fingerprint))
+
+    def _note_ad_hoc_flows(self, pipelines: Iterable[PipelineKey]) -> None:
+        self._ad_hoc_flows |= {key.name for key in pipelines if "/" not in key.name}
+
+    def _with_ad_hoc_flows(self, fingerprint: str) -> str:
+        """To ask Prefect for flows without a deployment would take another request each time, and
+        their runs tell."""
+        names = repr(sorted(self._ad_hoc_flows))
+        return f"{fingerprint} {sha256(names.encode()).hexdigest()[:8]}"
 
     def read_changes(
         self, cursor: str | None, open_runs: Collection[RunKey], *, since: datetime
@@ -124,7 +138,9 @@ class PrefectOrchestrator(Orchestrator):
                 ahead=self._ahead,
                 page_size=self._page_size,
             )
-            yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
+            for page in reader.read(Cursor.read(cursor) if cursor else None, since=since):
+                self._note_ad_hoc_flows(run.key.pipeline for run in page.runs)
+                yield page
 
     def read_pools(self) -> tuple[Pool, ...]:
         """Work pools, and global concurrency limits as `limit:NAME`. A deployment's own limit is

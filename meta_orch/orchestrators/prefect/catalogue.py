@@ -48,8 +48,7 @@ _WITHOUT_DEPLOYMENT = {"flow_runs": {"deployment_id": {"is_null_": True}}}
 
 def read_fingerprint(api: PrefectApi) -> str:
     """One request: how many deployments there are and which was changed last. A change to nothing
-    but a schedule is not seen, nor a flow that first runs without a deployment: the reading of the
-    whole catalogue finds those."""
+    but a schedule is not seen, nor a flow without a deployment."""
     latest = api.post("/deployments/paginate", {"sort": "UPDATED_DESC", "limit": 1, "page": 1})
     with reading(api.instance, "a page of deployments"):
         marks = [f"{row['id']} {row['updated']}" for row in latest["results"]]

@@ -137,6 +137,20 @@ class SimulatedAirflow:
             }
         )
 
+    def _ended_runs(self, request: Request) -> Reply:
+        """The list by POST, as far as comparing needs it."""
+        body = request.body
+        since, until = (
+            datetime.fromisoformat(body[name]) for name in ("end_date_gte", "end_date_lte")
+        )
+        found = [
+            run
+            for run in sorted(self.runs, key=lambda run: run.number)
+            if run.dag_id in body["dag_ids"] and run.ended_at and since <= run.ended_at <= until
+        ]
+        page = found[body["page_offset"] :][: body["page_limit"]]
+        return Reply({"dag_runs": [_run(run) for run in page], "total_entries": len(found)})
+
     def _one_run(self, _: Request, dag_id: str, run_id: str) -> Reply:
         for run in self.runs:
             if (run.dag_id, run.run_id) == (dag_id, run_id):
@@ -217,6 +231,7 @@ _ROUTES = (
     (r"GET /api/v2/dags", "_list_dags"),
     (r"GET /api/v2/dags/~/dagVersions", "_versions"),
     (r"GET /api/v2/dags/~/dagRuns", "_list_runs"),
+    (r"POST /api/v2/dags/~/dagRuns/list", "_ended_runs"),
     (r"GET /api/v2/dags/~/dagRuns/~/taskInstances", "_updated_task_instances"),
     (r"POST /api/v2/dags/~/dagRuns/~/taskInstances/list", "_batch"),
     (r"GET /api/v2/dags/([^/]+)/details", "_details"),

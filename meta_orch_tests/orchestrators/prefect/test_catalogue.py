@@ -45,6 +45,16 @@ def test_there_is_a_pipeline_for_each_deployment_and_for_each_flow_with_runs_of_
     ]
 
 
+def test_a_flow_that_runs_without_a_deployment_changes_the_fingerprint_once_its_run_was_read(
+    prefect: PrefectOrchestrator, rows: PrefectInMemory
+) -> None:
+    before = prefect.read_fingerprint()
+    assert prefect.read_fingerprint() == before
+    assert list(prefect.read_changes(None, (), since=rows.now - timedelta(days=365)))
+    assert prefect.read_fingerprint() != before
+    assert prefect.read_catalogue({}).fingerprint == prefect.read_fingerprint()
+
+
 def test_a_deployment_is_read_whole(
     pipelines: dict[str, Pipeline], rows: PrefectInMemory, server: LoopbackServer
 ) -> None:

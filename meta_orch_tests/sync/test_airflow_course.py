@@ -1,0 +1,223 @@
+"""Whatever happens in an Airflow, and wherever its collector is killed, the store ends up with what
+Airflow holds: the adapter and the collector together, before a simulated server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from meta_orch.orchestrators.base import OrchestratorError
+from meta_orch.sync import collect, reconcile
+from meta_orch_tests.orchestrators.airflow.servers import (
+    PASSWORD,
+    PASSWORD_VARIABLE,
+    adapter_in_memory,
+)
+from meta_orch_tests.orchestrators.airflow.simulated import SimulatedAirflow, SimulatedRun
+from meta_orch_tests.store.memory import MemoryStore, fresh_store
+from meta_orch_tests.support.loopback import Reply, Request
+
+INSTANCE = "airflow_test"
+LOOKBACK = timedelta(days=30)
+DAGS = ("orders", "refunds", "sales")
+picks = st.integers(0, 100)
+spans = st.sampled_from([timedelta(seconds=20), timedelta(minutes=7), timedelta(hours=3)])
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
+
+
+class Killed(BaseException):
+    """Ends everything, as SIGKILL does."""
+
+
+class Course(RuleBasedStateMachine):
+    @initialize(
+        has_cursors=st.booleans(),
+        page_size=st.integers(2, 5),
+        skew=st.sampled_from([timedelta(0), timedelta(minutes=9), timedelta(minutes=-9)]),
+    )
+    def begin(self, has_cursors: bool, page_size: int, skew: timedelta) -> None:
+        self.context = fresh_store()
+        self.store = MemoryStore(self.context.__enter__())
+        self.airflow = SimulatedAirflow(has_cursors=has_cursors)
+        self.page_size = page_size
+        self.skew = skew
+        self.requests = 0
+        self.meanwhile: Iterator[tuple[str, int]] = iter(())
+        self.fault: tuple[int, BaseException | Reply] | None = None
+        for name in DAGS:
+            self.airflow.add_dag(name)
+
+    @rule(dag=st.sampled_from(DAGS), count=st.integers(1, 7))
+    def start(self, dag: str, count: int) -> None:
+        for _ in range(count):
+            self.airflow.start(dag)
+
+    @rule(action=st.sampled_from(["end", "fail", "clear", "delete", "edit", "mark"]), pick=picks)
+    def act(self, action: str, pick: int) -> None:
+        if not self.airflow.runs:
+            return
+        run = self.airflow.runs[pick % len(self.airflow.runs)]
+        airflow = self.airflow
+        if action == "end":
+            airflow.end(run)
+        elif action == "fail":
+            airflow.end(run, "failed")
+        elif action == "clear":
+            airflow.clear(run)
+            run.task_state = None
+        elif action == "delete":
+            airflow.delete(run)
+        elif action == "mark":
+            airflow.mark_tasks(run, "skipped")
+        elif run.ended_at:  # its end stays
+            run.state, run.updated_at = "failed", airflow.now
+
+    @rule(dag=st.sampled_from(DAGS))
+    def commit_late(self, dag: str) -> None:
+        """A run whose transaction was open for four minutes."""
+        run = self.airflow.start(dag)
+        run.updated_at -= timedelta(minutes=4)
+
+    @rule(name=st.sampled_from(DAGS))
+    def rename(self, name: str) -> None:
+        """The DAG goes, with the runs that it had, and another comes."""
+        if name in self.airflow.dags:
+            del self.airflow.dags[name]
+            self.airflow.runs = [run for run in self.airflow.runs if run.dag_id != name]
+            self.airflow.add_dag(f"{name}_renamed")
+
+    @rule(by=spans)
+    def wait(self, by: timedelta) -> None:
+        self.airflow.now += by
+
+    @rule(
+        budget=st.sampled_from([timedelta(0), timedelta(days=1)]),
+        fault=st.none()
+        | st.tuples(
+            st.integers(1, 25),
+            st.sampled_from([Killed(), Reply({"detail": "the database is gone"}, status=500)]),
+        ),
+        meanwhile=st.lists(
+            st.tuples(st.sampled_from(["end", "clear", "delete", "start"]), picks), max_size=5
+        ),
+    )
+    def read(
+        self,
+        budget: timedelta,
+        fault: tuple[int, BaseException | Reply] | None,
+        meanwhile: list[tuple[str, int]],
+    ) -> None:
+        """A collector, from its start to its end or its death; things happen between its pages."""
+        self.fault, self.requests, self.meanwhile = fault, 0, iter(meanwhile)
+        try:
+            self.collect(budget)
+        except (OrchestratorError, Killed):
+            assert fault is not None
+        self.fault, self.meanwhile = None, iter(())
+
+    def collect(self, budget: timedelta) -> bool:
+        with adapter_in_memory(self.answer, page_size=self.page_size) as orchestrator:
+            return collect(
+                orchestrator,
+                self.store,
+                clock=self.clock,
+                deadline=self.clock() + budget,
+                lookback=LOOKBACK,
+            ).caught_up
+
+    def clock(self) -> datetime:
+        """The collector's, which is not the server's."""
+        return self.airflow.now + self.skew
+
+    def answer(self, request: Request) -> Reply:
+        self.requests += 1
+        if request.path.endswith("/~/dagRuns"):
+            self.happen()
+        if self.fault and self.requests == self.fault[0]:
+            if isinstance(self.fault[1], BaseException):
+                raise self.fault[1]
+            return self.fault[1]
+        return self.airflow.answer(request)
+
+    def happen(self) -> None:
+        for action, pick in self.meanwhile:
+            if action == "start":
+                self.start(DAGS[pick % len(DAGS)], 1)
+            else:
+                self.act(action, pick)
+            self.airflow.now += timedelta(seconds=5)
+            return
+
+    @invariant()
+    def nothing_is_stored_twice(self) -> None:
+        with self.store.read() as reader:
+            doubled = "SELECT run_id FROM run_record GROUP BY pipeline, run_id HAVING count(*) > 1"
+            assert reader.answer(doubled).rows == ()
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_rest()
+            self.compare()
+        finally:
+            self.context.__exit__(None, None, None)
+
+    def come_to_rest(self) -> None:
+        """Nothing happens any more, and every reading that comes round has come round."""
+        for _ in range(3):
+            while not self.collect(timedelta(days=1)):
+                pass
+            self.airflow.now += timedelta(hours=2)
+        with adapter_in_memory(self.answer, page_size=self.page_size) as orchestrator:
+            reconcile(
+                orchestrator,
+                self.store,
+                clock=self.clock,
+                deadline=self.clock() + timedelta(days=1),
+                lookback=LOOKBACK,
+                part=1,
+            )
+
+    def compare(self) -> None:
+        held = {(run.dag_id, run.run_id): run for run in self.airflow.runs}
+        with self.store.read() as reader:
+            names = {pipeline.key.name for pipeline in reader.pipelines(INSTANCE)}
+            runs = {
+                (pipeline, run_id): (state, started_at, ended_at)
+                for pipeline, run_id, state, started_at, ended_at in reader.answer(
+                    "SELECT pipeline, run_id, native_state, started_at, ended_at FROM runs"
+                ).rows
+            }
+            tasks = {
+                (pipeline, run_id, task): state
+                for pipeline, run_id, task, state in reader.answer(
+                    "SELECT pipeline, run_id, task, native_state FROM task_runs"
+                ).rows
+            }
+        assert names == self.airflow.dags.keys()
+        # What a pipeline that is gone had run stays, as a record.
+        runs = {key: row for key, row in runs.items() if key[0] in names}
+        tasks = {key: state for key, state in tasks.items() if key[0] in names}
+        held = {key: run for key, run in held.items() if key[0] in names}
+        assert runs == {key: (run.state, run.started_at, run.ended_at) for key, run in held.items()}
+        assert tasks == {
+            (*key, task): _task_state(run)
+            for key, run in held.items()
+            for task in ("extract", "load")
+        }
+
+
+def _task_state(run: SimulatedRun) -> str:
+    return run.task_state or run.state
+
+
+Course.TestCase.settings = settings(max_examples=15, stateful_step_count=15)
+test_the_store_ends_up_with_what_airflow_holds = Course.TestCase
