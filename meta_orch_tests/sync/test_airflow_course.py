@@ -18,13 +18,15 @@ from meta_orch_tests.orchestrators.airflow.servers import (
     PASSWORD_VARIABLE,
     adapter_in_memory,
 )
-from meta_orch_tests.orchestrators.airflow.simulated import SimulatedAirflow, SimulatedRun
+from meta_orch_tests.orchestrators.airflow.simulated import SimulatedAirflow
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 from meta_orch_tests.support.loopback import Reply, Request
 
 INSTANCE = "airflow_test"
 LOOKBACK = timedelta(days=30)
 DAGS = ("orders", "refunds", "sales")
+Runs = dict[tuple[str, str], tuple[object, ...]]
+Tasks = dict[tuple[str, str, str], str]
 picks = st.integers(0, 100)
 spans = st.sampled_from([timedelta(seconds=20), timedelta(minutes=7), timedelta(hours=3)])
 
@@ -61,7 +63,7 @@ class Course(RuleBasedStateMachine):
         for _ in range(count):
             self.airflow.start(dag)
 
-    @rule(action=st.sampled_from(["end", "fail", "clear", "delete", "edit", "mark"]), pick=picks)
+    @rule(action=st.sampled_from(["end", "fail", "clear", "delete", "edit"]), pick=picks)
     def act(self, action: str, pick: int) -> None:
         if not self.airflow.runs:
             return
@@ -76,10 +78,18 @@ class Course(RuleBasedStateMachine):
             run.task_state = None
         elif action == "delete":
             airflow.delete(run)
-        elif action == "mark":
-            airflow.mark_tasks(run, "skipped")
         elif run.ended_at:  # its end stays
             run.state, run.updated_at = "failed", airflow.now
+
+    @rule(pick=picks)
+    def mark_tasks(self, pick: int) -> None:
+        """By hand, of a run that is over and that no reading comes back to."""
+        for _ in range(2):
+            self.collect(timedelta(days=1))
+            self.airflow.now += timedelta(minutes=10)
+        ended = [run for run in self.airflow.runs if run.ended_at]
+        if ended:
+            self.airflow.mark_tasks(ended[pick % len(ended)], "skipped")
 
     @rule(dag=st.sampled_from(DAGS))
     def commit_late(self, dag: str) -> None:
@@ -165,17 +175,20 @@ class Course(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.come_to_rest()
-            self.compare()
+            for _ in range(3):  # every reading that comes round has come round
+                while not self.collect(timedelta(days=1)):
+                    pass
+                self.airflow.now += timedelta(hours=2)
+            runs, tasks = self.stored()
+            held, held_tasks = self.held()
+            assert {run: runs.get(run) for run in held} == held
+            assert {task: tasks.get(task) for task in held_tasks} == held_tasks
+            self.reconcile()  # finds finished runs that were deleted
+            assert self.stored() == (held, held_tasks)
         finally:
             self.context.__exit__(None, None, None)
 
-    def come_to_rest(self) -> None:
-        """Nothing happens any more, and every reading that comes round has come round."""
-        for _ in range(3):
-            while not self.collect(timedelta(days=1)):
-                pass
-            self.airflow.now += timedelta(hours=2)
+    def reconcile(self) -> None:
         with adapter_in_memory(self.answer, page_size=self.page_size) as orchestrator:
             reconcile(
                 orchestrator,
@@ -186,37 +199,30 @@ class Course(RuleBasedStateMachine):
                 part=1,
             )
 
-    def compare(self) -> None:
-        held = {(run.dag_id, run.run_id): run for run in self.airflow.runs}
+    def stored(self) -> tuple[Runs, Tasks]:
+        """Of pipelines that are there; what one that is gone had run stays, as a record."""
         with self.store.read() as reader:
             names = {pipeline.key.name for pipeline in reader.pipelines(INSTANCE)}
-            runs = {
-                (pipeline, run_id): (state, started_at, ended_at)
-                for pipeline, run_id, state, started_at, ended_at in reader.answer(
-                    "SELECT pipeline, run_id, native_state, started_at, ended_at FROM runs"
-                ).rows
-            }
-            tasks = {
-                (pipeline, run_id, task): state
-                for pipeline, run_id, task, state in reader.answer(
-                    "SELECT pipeline, run_id, task, native_state FROM task_runs"
-                ).rows
-            }
-        assert names == self.airflow.dags.keys()
-        # What a pipeline that is gone had run stays, as a record.
-        runs = {key: row for key, row in runs.items() if key[0] in names}
-        tasks = {key: state for key, state in tasks.items() if key[0] in names}
-        held = {key: run for key, run in held.items() if key[0] in names}
-        assert runs == {key: (run.state, run.started_at, run.ended_at) for key, run in held.items()}
-        assert tasks == {
-            (*key, task): _task_state(run)
-            for key, run in held.items()
-            for task in ("extract", "load")
-        }
+            assert names == self.airflow.dags.keys()
+            runs = reader.answer(
+                "SELECT pipeline, run_id, native_state, started_at, ended_at FROM runs"
+            ).rows
+            tasks = reader.answer("SELECT pipeline, run_id, task, native_state FROM task_runs").rows
+        return (
+            {(dag, run): tuple(rest) for dag, run, *rest in runs if dag in names},
+            {(dag, run, task): state for dag, run, task, state in tasks if dag in names},
+        )
 
-
-def _task_state(run: SimulatedRun) -> str:
-    return run.task_state or run.state
+    def held(self) -> tuple[Runs, Tasks]:
+        runs = [run for run in self.airflow.runs if run.dag_id in self.airflow.dags]
+        return (
+            {(r.dag_id, r.run_id): (r.state, r.started_at, r.ended_at) for r in runs},
+            {
+                (run.dag_id, run.run_id, task): run.task_state or run.state
+                for run in runs
+                for task in ("extract", "load")
+            },
+        )
 
 
 Course.TestCase.settings = settings(max_examples=15, stateful_step_count=15)
