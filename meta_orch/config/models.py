@@ -6,7 +6,7 @@ reference (`EnvironmentReference`), and is read from the environment at the mome
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,12 +23,14 @@ from pydantic_core import InitErrorDetails
 
 from meta_orch.config.values import (
     AssetKeyText,
+    ClassPath,
     Cron,
     Duration,
     EnvironmentReference,
     Glob,
     InstanceName,
     MissingSecret,
+    Option,
     Secret,
     Section,
     Text,
@@ -41,6 +43,7 @@ __all__ = [
     "ApiKeyLogin",
     "BasicLogin",
     "BearerLogin",
+    "CustomLogin",
     "DagsterConfig",
     "EdgeConfig",
     "EnvironmentReference",
@@ -116,13 +119,27 @@ class HeaderLogin(Section):
     """What it holds: a reference, such as `${DAGSTER_CLOUD_API_TOKEN}`."""
 
 
+class CustomLogin(Section):
+    """A class of your own gives the headers of each request."""
+
+    type: Literal["custom"]
+    login_class: ClassPath
+    """Where it is, as `package.module:Class`."""
+    options: Mapping[str, Option] = {}
+    """What it is made with, beside `url`; secrets by reference."""
+
+    def __hash__(self) -> int:
+        """An instance's configuration is a key in places, and a mapping has no hash."""
+        return hash((self.login_class, *sorted(self.options)))
+
+
 Login = Annotated[
-    NoLogin | BasicLogin | TokenLogin | BearerLogin | ApiKeyLogin | HeaderLogin,
+    NoLogin | BasicLogin | TokenLogin | BearerLogin | ApiKeyLogin | HeaderLogin | CustomLogin,
     Field(discriminator="type"),
 ]
 
 
-LOGIN_TYPES = ("none", "token", "basic", "bearer", "api_key", "header")
+LOGIN_TYPES = ("none", "token", "basic", "bearer", "api_key", "header", "custom")
 
 
 class Tls(Section):
@@ -214,7 +231,9 @@ class InstanceConfig(Section):
     @property
     def secrets(self) -> tuple[EnvironmentReference, ...]:
         """The environment variables that the login refers to."""
-        values = (value for _, value in self.login)
+        values = [value for _, value in self.login]
+        if isinstance(self.login, CustomLogin):
+            values += self.login.options.values()
         return tuple(value for value in values if isinstance(value, EnvironmentReference))
 
 

@@ -87,6 +87,38 @@ Secret = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_REFERENCE.pattern}$"}),
 ]
 
+
+def _parse_option(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("${"):
+        return _parse_reference(value)
+    if isinstance(value, str | int | float | bool | EnvironmentReference):
+        return value
+    raise ValueError("is no text, number, true or false, nor a secret's ${NAME}")
+
+
+Option = Annotated[
+    str | int | float | bool | EnvironmentReference,
+    BeforeValidator(_parse_option),
+    PlainSerializer(lambda value: str(value) if isinstance(value, EnvironmentReference) else value),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+"""What a class of somebody's own is made with."""
+
+_CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def _check_class_path(text: str) -> str:
+    if not _CLASS_PATH.fullmatch(text):
+        raise ValueError("is not where a class is; write it as package.module:Class")
+    return text
+
+
+ClassPath = Annotated[
+    str,
+    AfterValidator(_check_class_path),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLASS_PATH.pattern}$"}),
+]
+
 LONGEST_DURATION = timedelta(days=3650)
 _DURATION = re.compile(
     r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,6})?)s)?"

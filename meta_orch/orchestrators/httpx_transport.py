@@ -21,6 +21,7 @@ from meta_orch.config.models import (
     ApiKeyLogin,
     BasicLogin,
     BearerLogin,
+    CustomLogin,
     HeaderLogin,
     InstanceConfig,
     MissingSecret,
@@ -32,6 +33,7 @@ from meta_orch.orchestrators.base import (
     UnexpectedAnswer,
     Unreachable,
 )
+from meta_orch.orchestrators.custom_login import OwnLogin
 from meta_orch.orchestrators.retries import BUSY, Sender, read_retry_after
 
 ACTS = {"meta_orch_acts": True}
@@ -73,6 +75,8 @@ class Transport(httpx.HTTPTransport):
         explained_failures: bool = False,
     ) -> None:
         self._login = _login_headers(config)
+        own = config.login
+        self._own_login = OwnLogin(config, own) if isinstance(own, CustomLogin) else None
         self._without = frozenset(without)
         self.tls = _tls_context(config)
         super().__init__(verify=self.tls)
@@ -89,16 +93,22 @@ class Transport(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         for name in self._without:
             request.headers.pop(name, None)
-        request.headers.update(self._login)
-        response = self._sender.send(
+        response = self._send_patiently(request)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and self._own_login is not None:
+            self._own_login.renew()
+            response = self._send_patiently(request)
+        self._raise_refusals(request, response)
+        return response
+
+    def _send_patiently(self, request: httpx.Request) -> httpx.Response:
+        request.headers.update(self._own_login.headers() if self._own_login else self._login)
+        return self._sender.send(
             lambda: self._send(request),
             busy=lambda response: response.status_code in BUSY,
             retry_after=_retry_after,
             no_answer=Unreachable,
             acts=bool(ACTS.keys() & request.extensions.keys()),
         )
-        self._raise_refusals(request, response)
-        return response
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         with self._lock:

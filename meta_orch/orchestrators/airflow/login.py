@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from meta_orch.config.models import (
     BasicLogin,
     BearerLogin,
+    CustomLogin,
     HeaderLogin,
     InstanceConfig,
     MissingSecret,
@@ -25,6 +26,7 @@ from meta_orch.config.models import (
 )
 from meta_orch.orchestrators.answers import UnreadableJson
 from meta_orch.orchestrators.base import LoginRefused, NotFound, OrchestratorError, UnexpectedAnswer
+from meta_orch.orchestrators.custom_login import OwnLogin
 
 if TYPE_CHECKING:
     from meta_orch.orchestrators.airflow.transport import Transport
@@ -69,11 +71,13 @@ def credentials_for(config: InstanceConfig) -> Credentials:
             return _FixedHeader(config.name, "Authorization", token, prefix="Bearer ")
         case HeaderLogin(name=name, value=value):
             return _FixedHeader(config.name, name, value)
+        case CustomLogin() as login:
+            return _OwnCredentials(OwnLogin(config, login))
         case login:
             raise OrchestratorError(
                 config.name,
                 f"Airflow has no `{login.type}` login: "
-                "use `token`, `basic`, `bearer`, `header` or `none`",
+                "use `token`, `basic`, `bearer`, `header`, `custom` or `none`",
             )
 
 
@@ -91,6 +95,20 @@ class _FixedHeader:
 
     def discard(self, headers: Mapping[str, str]) -> bool:
         return False
+
+
+class _OwnCredentials:
+    """What a class of somebody's own gives."""
+
+    def __init__(self, login: OwnLogin) -> None:
+        self._login = login
+
+    def headers(self, transport: Transport) -> Mapping[str, str]:
+        return self._login.headers()
+
+    def discard(self, headers: Mapping[str, str]) -> bool:
+        self._login.renew()
+        return True
 
 
 class _TokenCredentials:

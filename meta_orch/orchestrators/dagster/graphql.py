@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from meta_orch.config.models import (
     BasicLogin,
     BearerLogin,
+    CustomLogin,
     HeaderLogin,
     InstanceConfig,
     NoLogin,
@@ -44,7 +45,9 @@ class GraphQLSource:
     """Requests to one webserver; no request is made before the first call."""
 
     def __init__(self, config: InstanceConfig, url: str) -> None:
-        if not isinstance(config.login, NoLogin | BasicLogin | BearerLogin | HeaderLogin):
+        if not isinstance(
+            config.login, NoLogin | BasicLogin | BearerLogin | HeaderLogin | CustomLogin
+        ):
             raise OrchestratorError(
                 config.name,
                 f"Dagster has no login of type {config.login.type}: use header "
