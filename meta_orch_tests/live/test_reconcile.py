@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from meta_orch.config import InstanceConfig
 from meta_orch.demo.processes import wait_until
 from meta_orch.demo.servers import AirflowServer, PrefectServer
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.runs import RunKey
 from meta_orch.orchestrators import connect
-from meta_orch.orchestrators.base import Orchestrator
+from meta_orch.orchestrators.base import ListsRuns, Orchestrator
 from meta_orch.store import Store
 from meta_orch.sync import Reconciliation, collect, reconcile
 
@@ -50,6 +53,17 @@ def forget(store: Store, run_id: str) -> None:
     with store.write() as writer:
         writer._connection.execute("DELETE FROM run_record WHERE run_id = ?", [run_id])
         writer._connection.execute("DELETE FROM task_run_record WHERE run_id = ?", [run_id])
+
+
+def exists(orchestrator: Orchestrator, store: Store, run_id: str) -> bool:
+    """Whether the server still has a run that the store holds."""
+    assert isinstance(orchestrator, ListsRuns)
+    with store.read() as reader:
+        ((pipeline,),) = reader.answer(
+            f"SELECT pipeline FROM run_record WHERE run_id = '{run_id}'"  # noqa: S608  # an id
+        ).rows
+    key = RunKey(PipelineKey(orchestrator.instance, pipeline), run_id)
+    return bool(orchestrator.read_runs([key]).runs)
 
 
 def task_runs(store: Store, run_id: str) -> int:
@@ -97,12 +111,17 @@ def _check(
     instance: dict[str, Any], store: Store, deleted: str, forgotten: str, *, delete: Any
 ) -> None:
     config = InstanceConfig.model_validate({"name": "compared", **instance})
+    time.sleep(2)  # servers tell whole seconds, and what ended in the last one is not compared
     with connect(config) as orchestrator:
         read(orchestrator, store)
         assert compared(orchestrator, store).is_right
         had = task_runs(store, forgotten)
         delete(deleted)
         forget(store, forgotten)
+        # Servers answer before they commit.
+        wait_until(
+            lambda: not exists(orchestrator, store, deleted), what="the deletion", timeout=60
+        )
 
         found = compared(orchestrator, store)
 
