@@ -37,7 +37,7 @@ def reconcile(
     ctx: click.Context, instances: tuple[str, ...], config_path: Path | None, dry_run: bool
 ) -> None:
     """Compare the runs in the store with those that each INSTANCE (default: all) has, run by run,
-    and repair the store.
+    and repair the store. Those that ended within `reconciliation.window` are compared.
 
     Dagster does the same by a job each night, for a part of the pipelines by their counts alone.
 
@@ -94,6 +94,7 @@ def _compare(
             deadline=_now() + _LONGEST,
             lookback=instance.lookback,
             keeps=config.store.retention.runs,
+            reach=config.reconciliation.window,
             part=1,
             repairs=not dry_run,
         )

@@ -296,6 +296,9 @@ class EdgeConfig(Section):
 class ReconciliationConfig(Section):
     """When the store is compared with what each server has, and repaired."""
 
+    window: Duration = timedelta(days=7)
+    """How long ago the runs that are compared may have ended. Write less than the server keeps runs
+    for: what it drops as old, the store would lose with it."""
     cron: Cron = "15 2 * * *"
     """When it is compared."""
     timezone: TimeZone = "UTC"

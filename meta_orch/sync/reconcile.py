@@ -99,6 +99,7 @@ def reconcile(
     deadline: datetime,
     lookback: timedelta,
     keeps: timedelta | None = None,
+    reach: timedelta | None = None,
     part: float = 1 / 7,
     settled: timedelta = SETTLED,
     repairs: bool = True,
@@ -110,6 +111,9 @@ def reconcile(
         deadline: when to stop, by `clock`; what is found by then is repaired.
         lookback: how far back the first reading of runs went.
         keeps: for how long the store keeps runs; None for ever.
+        reach: how long ago the runs that are compared may have ended; None for as long ago as the
+            store is meant to hold them. A server that drops old runs would take them out of the
+            store as well.
         part: of the pipelines, that are compared run by run although their counts are equal; the
             next time the next ones.
         settled: what ended less long ago is left to the collector.
@@ -122,7 +126,7 @@ def reconcile(
     """
     if not isinstance(orchestrator, ListsRuns):
         raise NotComparable(orchestrator.instance, f"{orchestrator.type} does not list its runs")
-    window = _window(orchestrator, store, clock(), (lookback, keeps, settled))
+    window = _window(orchestrator, store, clock(), (lookback, (keeps, reach), settled))
     return _Comparison(orchestrator, store, clock, deadline, window, repairs=repairs).run(part)
 
 
@@ -130,14 +134,14 @@ def _window(
     orchestrator: Orchestrator,
     store: Store,
     now: datetime,
-    spans: tuple[timedelta, timedelta | None, timedelta],
+    spans: tuple[timedelta, Iterable[timedelta | None], timedelta],
 ) -> Window:
     """Ends of runs that the store is meant to hold, by the server's clock.
 
     Args:
-        spans: `lookback`, `keeps` and `settled`.
+        spans: `lookback`, the limits `keeps` and `reach`, and `settled`.
     """
-    lookback, keeps, settled = spans
+    lookback, limits, settled = spans
     instance = orchestrator.instance
     with store.read() as reader:
         status = reader.collectors().get(instance)
@@ -149,8 +153,7 @@ def _window(
         )
     ahead = orchestrator.read_server().now - now
     since = first_read_at - lookback + settled
-    if keeps is not None:
-        since = max(since, now - keeps)
+    since = max([since, *(now - limit for limit in limits if limit is not None)])
     return Window(since + ahead, max(since, now - settled) + ahead)
 
 
@@ -256,6 +259,7 @@ class _Comparison:
         """List a group on both sides, and repair what differs. Whether there was time."""
         if self._clock() >= self._deadline:
             return False
+        began_at = self._clock()
         there = list(self._lists.list_ended_runs(group, self._window))
         with self._store.read() as reader:
             stored = reader.stored_runs(self._instance)
@@ -264,7 +268,8 @@ class _Comparison:
         difference = compare(there, here)
         runs = sorted(difference.runs)
         for start in range(0, len(runs), _READ_TOGETHER):
-            self._settle(runs[start : start + _READ_TOGETHER], difference, {r.key: r for r in here})
+            part = runs[start : start + _READ_TOGETHER]
+            self._settle(part, difference, {run.key: run for run in here}, began_at)
         return True
 
     def _settle(
@@ -272,13 +277,13 @@ class _Comparison:
         runs: Collection[RunKey],
         difference: Difference,
         here: Mapping[RunKey, ListedRun],
+        listed_at: datetime,
     ) -> None:
         """Ask for runs by their ids, note those that truly differ, and save what the server has."""
-        asked_at = self._clock()
         details = self._lists.read_runs(runs)
         there = {run.key: run for run in details.runs}
         with self._store.read() as reader:
-            newer = reader.stored_runs(self._instance).changed_since(runs, asked_at)
+            newer = reader.stored_runs(self._instance).changed_since(runs, listed_at)
         missing = [run for run in runs if run in difference.missing and run in there]
         gone = [run for run in runs if run not in there and run in here]
         changed = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
-from meta_orch.domain.readings import ListedRun
+from meta_orch.domain.readings import ListedRun, RunDetails
 from meta_orch.domain.runs import RunKey
 from meta_orch.domain.states import RunState
 from meta_orch.domain.time import Window
@@ -188,6 +189,38 @@ def test_what_the_store_has_forgotten_or_never_read_is_not_missing(
     lose(store, "run_2")
     assert run(part=1, keeps=timedelta(hours=2)).is_right
     assert not run(part=1).is_right
+
+
+def test_what_the_server_drops_as_old_stays_in_the_store(
+    server: Counted, store: MemoryStore, run: Reconcile
+) -> None:
+    for pipeline in range(10):
+        server.delete(key(pipeline, "run_2"))  # they ended three hours ago
+    before = stored(store)
+    assert run(part=1, reach=timedelta(hours=2.5)).is_right
+    assert stored(store) == before
+    assert len(run(part=1, reach=timedelta(hours=4)).gone) == 10
+
+
+def test_a_run_that_the_collector_reads_meanwhile_is_no_difference(
+    server: Counted, store: MemoryStore, run: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = server.pipeline("pipeline_3")
+    late = [add_run(server, pipeline, f"late_{number:02}", hours=1) for number in range(60)]
+    ticks = count(1)
+
+    def clock() -> datetime:
+        return server.now + timedelta(seconds=next(ticks))
+
+    def read_while_another_reads(runs: Collection[RunKey]) -> RunDetails:
+        with store.write() as writer:
+            last = FakeOrchestrator.read_runs(server, late[-1:])
+            writer.save_details(INSTANCE, last, (), clock())
+        return FakeOrchestrator.read_runs(server, runs)
+
+    monkeypatch.setattr(server, "read_runs", read_while_another_reads)
+    assert run(part=0, clock=clock).missing == late[:-1]
+    assert stored(store) == held(server)
 
 
 def test_without_time_it_says_that_it_is_not_complete(server: Counted, run: Reconcile) -> None:
