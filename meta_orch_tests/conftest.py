@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meta_orch.demo.servers import AirflowServer, PrefectServer
+from meta_orch.demo.servers import Airflow2Server, AirflowServer, PrefectServer
 
 pytest_plugins = ["meta_orch_tests.rules"]
 
@@ -27,6 +27,15 @@ def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow
     folder = tmp_path_factory.mktemp("airflow")
     dags = shutil.copytree(LIVE / "dags", folder / "dags")
     with AirflowServer(folder / "server", dags=dags) as server:
+        server.wait_for_dags(DAGS)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow_2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow2Server]:
+    """A running Airflow 2 that has read `live/dags2`."""
+    folder = tmp_path_factory.mktemp("airflow2")
+    with Airflow2Server(folder / "server", dags=LIVE / "dags2") as server:
         server.wait_for_dags(DAGS)
         yield server
 

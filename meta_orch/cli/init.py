@@ -16,7 +16,7 @@ from meta_orch.config.template import SCHEMA_FILE, NewInstance, render
 from meta_orch.config.values import InstanceName, Text, Url
 
 _WHAT = {
-    "airflow": "An Airflow 3, by the URL of its UI.",
+    "airflow": "An Airflow, by the URL of its UI.",
     "prefect": "A Prefect 3, by the URL of its API, /api included.",
     "dagster": "Another Dagster deployment, by the URL of its webserver.",
 }

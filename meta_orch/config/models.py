@@ -73,8 +73,8 @@ class NoLogin(Section):
 
 
 class BasicLogin(Section):
-    """HTTP basic authentication: Prefect's `auth_string`, a Dagster behind a proxy that asks.
-    Airflow 3 takes it as `token`."""
+    """HTTP basic authentication: Prefect's `auth_string`, a Dagster behind a proxy that asks,
+    Airflow 2; Airflow 3 takes it as `token`."""
 
     type: Literal["basic"]
     username: Text

@@ -56,11 +56,12 @@ class EnvironmentSpec:
         return f"{self.name}-py{self.python}-{digest}"
 
 
-def _packaged(name: str, *requirements: str) -> EnvironmentSpec:
-    return EnvironmentSpec(name, (_PINS / f"{name}.txt").read_text(), requirements)
+def _packaged(name: str, *requirements: str, **settings: tuple[str, ...]) -> EnvironmentSpec:
+    return EnvironmentSpec(name, (_PINS / f"{name}.txt").read_text(), requirements, **settings)
 
 
 AIRFLOW = _packaged("airflow-3.3", "apache-airflow==3.3.*")
+AIRFLOW_2 = _packaged("airflow-2.11", "apache-airflow==2.11.*", pythons=("3.12", "3.11"))
 PREFECT = _packaged(
     "prefect-3",
     "prefect==3.8.*",
@@ -216,5 +217,5 @@ def _explain(said: str) -> str:
 
 
 if __name__ == "__main__":
-    for each in (AIRFLOW, PREFECT):
+    for each in (AIRFLOW, AIRFLOW_2, PREFECT):
         refresh_pins(each)

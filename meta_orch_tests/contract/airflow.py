@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,15 @@ with DAG({name!r}, schedule=None, description={description!r}):
 """
 
 
+_ADDED_TO_AIRFLOW_2 = """\
+from airflow import DAG
+from airflow.operators.empty import EmptyOperator
+
+with DAG({name!r}, schedule=None, description={description!r}):
+{tasks}
+"""
+
+
 class AirflowSubject(Subject):
     """Args:
     url: where the server answers, or what stands before it.
@@ -57,6 +67,10 @@ class AirflowSubject(Subject):
     }
     parameter = "number"
     lacks: ClassVar = {Feature.RRULE: "schedules are cron, intervals, assets or code"}
+    root = "/api/v2"
+    login = "token"
+    added = _ADDED
+    """The text of a file with a DAG."""
 
     def __init__(
         self, label: str, url: str, password: str, dags: Path | None, cleanup: ExitStack
@@ -83,7 +97,7 @@ class AirflowSubject(Subject):
 
     def connect_with_wrong_login(self) -> Orchestrator:
         variable = self._set_variable("AIRFLOW_CONTRACT_WRONG_PASSWORD", self.wrong_secret)
-        login = {"type": "token", "username": "nobody", "password": f"${{{variable}}}"}
+        login = {"type": self.login, "username": "nobody", "password": f"${{{variable}}}"}
         return AirflowOrchestrator(self._config(login=login))
 
     def connect_to_closed_port(self) -> Orchestrator:
@@ -94,15 +108,18 @@ class AirflowSubject(Subject):
         return Pipeline(key=key, orchestrator="airflow", native_id="not_there")
 
     def now(self) -> datetime:
-        _, headers = self._request("GET", "/api/v2/version")
+        _, headers = self._request("GET", f"{self.root}/version")
         return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
 
     def start(self, pipeline: str, parameters: Mapping[str, Any] | None = None) -> RunKey:
         self._runs += 1
         run_id = f"{self.label}_{self._runs}"
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": parameters or {}}
-        self._request("POST", f"/api/v2/dags/{pipeline}/dagRuns", body)
+        body = self._wish(run_id, parameters or {})
+        self._request("POST", f"{self.root}/dags/{pipeline}/dagRuns", body)
         return RunKey(PipelineKey(INSTANCE, pipeline), run_id)
+
+    def _wish(self, run_id: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"dag_run_id": run_id, "logical_date": None, "conf": parameters}
 
     def start_open(self) -> RunKey:
         """A paused DAG's run stays queued."""
@@ -118,7 +135,7 @@ class AirflowSubject(Subject):
         self._request("PATCH", self._path(run), {"state": "failed"})
 
     def set_paused(self, pipeline: str, is_paused: bool) -> None:
-        self._request("PATCH", f"/api/v2/dags/{pipeline}", {"is_paused": is_paused})
+        self._request("PATCH", f"{self.root}/dags/{pipeline}", {"is_paused": is_paused})
         if is_paused:
             self._changed[pipeline] = lambda: self.set_paused(pipeline, False)
         else:
@@ -142,7 +159,7 @@ class AirflowSubject(Subject):
             (self._dags / f"{pipeline}.py").unlink()
 
         def is_gone() -> bool:
-            dags, _ = self._request("GET", "/api/v2/dags?limit=100")
+            dags, _ = self._request("GET", f"{self.root}/dags?limit=100")
             return pipeline not in {dag["dag_id"] for dag in dags["dags"]}
 
         self.wait_until(is_gone, f"the end of {pipeline}")
@@ -165,7 +182,7 @@ class AirflowSubject(Subject):
                 "type": "airflow",
                 "url": self._url,
                 "login": {
-                    "type": "token",
+                    "type": self.login,
                     "username": "admin",
                     "password": f"${{{variable}}}",
                 },
@@ -184,12 +201,12 @@ class AirflowSubject(Subject):
         if self._dags is None:
             return
         lines = "\n".join(f"    EmptyOperator(task_id={task!r})" for task in tasks)
-        text = _ADDED.format(name=name, description=description, tasks=lines)
+        text = self.added.format(name=name, description=description, tasks=lines)
         (self._dags / f"{name}.py").write_text(text)
 
     def _task_ids(self, dag_id: str) -> set[str]:
         try:
-            tasks, _ = self._request("GET", f"/api/v2/dags/{dag_id}/tasks")
+            tasks, _ = self._request("GET", f"{self.root}/dags/{dag_id}/tasks")
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return set()
@@ -198,20 +215,16 @@ class AirflowSubject(Subject):
 
     def _path(self, run: RunKey) -> str:
         run_id = urllib.parse.quote(run.run_id, safe="")
-        return f"/api/v2/dags/{run.pipeline.name}/dagRuns/{run_id}"
+        return f"{self.root}/dags/{run.pipeline.name}/dagRuns/{run_id}"
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, Mapping[str, str]]:
-        if self._token is None and path != "/auth/token":
-            login = {"username": "admin", "password": self._password}
-            answer, _ = self._request("POST", "/auth/token", login)
-            self._token = answer["access_token"]
         request = urllib.request.Request(  # noqa: S310  the URL is that of the server under test
             f"{self._url}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
-                "Content-Type": "application/json",
-                "Authorization": f"Bearer {self._token}",
+                **({} if body is None else {"Content-Type": "application/json"}),
+                "Authorization": self._authorization(),
             },
         )
         for is_last in (False, False, True):
@@ -224,14 +237,42 @@ class AirflowSubject(Subject):
                     raise
         raise AssertionError("not reached")
 
+    def _authorization(self) -> str:
+        if self._token is None:
+            self._token = ""  # none is needed to get one
+            login = {"username": "admin", "password": self._password}
+            answer, _ = self._request("POST", "/auth/token", login)
+            self._token = answer["access_token"]
+        return f"Bearer {self._token}"
+
+
+class Airflow2Subject(AirflowSubject):
+    lacks: ClassVar = {
+        **AirflowSubject.lacks,
+        Feature.TRIGGERS: "its API does not say which DAG an operator triggers",
+        Feature.VERSIONS: "it does not number definitions, so a change shows when they are read",
+    }
+    root = "/api/v1"
+    login = "basic"
+    added = _ADDED_TO_AIRFLOW_2
+    asset = "file:///data/raw.csv"
+
+    def _wish(self, run_id: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"dag_run_id": run_id, "conf": parameters}
+
+    def _authorization(self) -> str:
+        return f"Basic {b64encode(f'admin:{self._password}'.encode()).decode()}"
+
 
 def live_airflow(request: pytest.FixtureRequest, label: str) -> Subject:
     server = request.getfixturevalue("airflow_server")
     return AirflowSubject(label, server.url, server.password, server.dags, ExitStack())
 
 
-def recorded_airflow(name: str) -> Callable[[pytest.FixtureRequest, str], Subject]:
-    """The subject that plays back `recordings/NAME.json`, or that makes it (`record.py`)."""
+def recorded_airflow(version: str) -> Callable[[pytest.FixtureRequest, str], Subject]:
+    """The subject that plays back `recordings/airflow-VERSION.json`, or that makes it
+    (`record_airflow.py`)."""
+    name = f"airflow-{version}"
 
     def open_subject(request: pytest.FixtureRequest, label: str) -> Subject:
         cleanup = ExitStack()
@@ -240,30 +281,35 @@ def recorded_airflow(name: str) -> Callable[[pytest.FixtureRequest, str], Subjec
             return studio.open_subject(label, cleanup)
         recording = Recording.load(name)
         if not recording.has(label):
-            pytest.fail(f"{label} is not in {name}.json: see record.py")
+            pytest.fail(f"{label} is not in {name}.json: see record_airflow.py")
         player = Player(recording, label)
         server = cleanup.enter_context(LoopbackServer(player.answer))
         cleanup.callback(lambda: _fail_on(player.unknown))
-        return AirflowSubject(label, server.url, "recorded", None, cleanup)
+        return subject_of(version)(label, server.url, "recorded", None, cleanup)
 
     return open_subject
+
+
+def subject_of(version: str) -> type[AirflowSubject]:
+    return Airflow2Subject if version.startswith("2.") else AirflowSubject
 
 
 class Studio:
     """A pytest plugin: makes recordings of a server while the contract's tests run on it."""
 
-    def __init__(self, name: str, url: str, password: str, dags: Path) -> None:
-        self.name = name
+    def __init__(self, version: str, url: str, password: str, dags: Path) -> None:
+        self.name = f"airflow-{version}"
+        self._subject = subject_of(version)
         self._url = url
         self._password = password
         self._dags = dags
-        self._recording = Recording.load(name)  # tests that are not run keep what they have
+        self._recording = Recording.load(self.name)  # tests that are not run keep what they have
 
     def open_subject(self, label: str, cleanup: ExitStack) -> Subject:
         self._recording.forget(label)
         recorder = Recorder(self._url, self._recording, label)
         server = cleanup.enter_context(LoopbackServer(recorder.answer))
-        subject = AirflowSubject(label, server.url, self._password, self._dags, cleanup)
+        subject = self._subject(label, server.url, self._password, self._dags, cleanup)
         subject.poll_seconds = 3  # each poll is played back later
         return subject
 

@@ -19,8 +19,9 @@ Open = Callable[[pytest.FixtureRequest, str], Subject]
 
 SUBJECTS: Mapping[str, Open] = {
     "fake": lambda _, label: FakeSubject(label),
-    "airflow-3.3.2-recorded": recorded_airflow("airflow-3.3.2"),
-    "airflow-3.0.6-recorded": recorded_airflow("airflow-3.0.6"),
+    "airflow-3.3.2-recorded": recorded_airflow("3.3.2"),
+    "airflow-3.0.6-recorded": recorded_airflow("3.0.6"),
+    "airflow-2.11.2-recorded": recorded_airflow("2.11.2"),
     "airflow-live": live_airflow,
     "prefect-3.8.8-recorded": recorded_prefect,
     "prefect-live": live_prefect,

@@ -2,11 +2,13 @@
 
     python -m meta_orch_tests.contract.record_airflow 3.3.2
     python -m meta_orch_tests.contract.record_airflow 3.0.6 --environment FOLDER
+    python -m meta_orch_tests.contract.record_airflow 2.11.2
     python -m meta_orch_tests.contract.record_airflow 3.3.2 --only test_a_started_run
 
-The version that the demonstration pins is installed where it is missing. For another one, make the
+The versions that are pinned are installed where they are missing. For another one, make the
 environment first: `uv venv FOLDER`, then `uv pip install --python FOLDER apache-airflow==3.0.6
-pyjwt==2.10.1` (3.0.6 does not start with a newer PyJWT). `recording.py` says what is kept and what
+pyjwt==2.10.1 fastapi==0.118.0` (3.0.6 does not start with a newer PyJWT, and its tasks fail with a
+newer FastAPI). `recording.py` says what is kept and what
 is masked.
 """
 
@@ -20,7 +22,7 @@ from pathlib import Path
 import click
 import pytest
 
-from meta_orch.demo.servers import AirflowServer
+from meta_orch.demo.servers import Airflow2Server, AirflowServer
 from meta_orch_tests.conftest import DAGS, LIVE
 from meta_orch_tests.contract.airflow import Studio
 
@@ -40,19 +42,20 @@ class _Hire:
 @click.option("--environment", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--only", default="test", help="A `-k` expression: the tests to record.")
 def main(version: str, environment: Path | None, only: str) -> None:
-    name = f"airflow-{version}"
+    is_2 = version.startswith("2.")
+    make, folder_of_dags = (Airflow2Server, "dags2") if is_2 else (AirflowServer, "dags")
     with tempfile.TemporaryDirectory() as folder:
-        dags = shutil.copytree(LIVE / "dags", Path(folder) / "dags")
-        with AirflowServer(Path(folder) / "server", dags=dags, environment=environment) as server:
+        dags = shutil.copytree(LIVE / folder_of_dags, Path(folder) / "dags")
+        with make(Path(folder) / "server", dags=dags, environment=environment) as server:
             server.wait_for_dags(DAGS)
-            found = server.request("GET", "/api/v2/version")["version"]
+            found = server.request("GET", f"{server.root}/version")["version"]
             if found != version:
                 raise click.ClickException(f"the environment holds Airflow {found}, not {version}")
-            studio = Studio(name, server.url, server.password, dags)
+            studio = Studio(version, server.url, server.password, dags)
             arguments = [
                 str(Path(__file__).parent),
                 "-k",
-                f"{name}-recorded and ({only})",
+                f"{studio.name}-recorded and ({only})",
                 "-p",
                 "no:xdist",
             ]

@@ -64,6 +64,7 @@ class Feature(StrEnum):
     INTERVALS = "interval schedules"
     SOURCE_PATH = "where a pipeline's source lies"
     POOLS = "pools"
+    VERSIONS = "changes of a definition that show before it is read"
     STAYS_OPEN = "a run that stays open until somebody acts"
 
 
@@ -81,6 +82,8 @@ class Subject(ABC):
     """Why, by feature."""
     parameter: str
     """A parameter of PARAMETERS that takes a number."""
+    asset: str = "raw"
+    """What PRODUCER writes, as it is called."""
     wrong_secret: str = "wrong-secret"
     """What `connect_with_wrong_login` logs in with."""
     poll_seconds: float = 0.5

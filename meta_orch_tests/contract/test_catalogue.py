@@ -132,7 +132,7 @@ def test_an_rrule_has_its_text_and_time_zone(subject: Subject) -> None:
 def test_a_schedule_on_assets_names_them(subject: Subject) -> None:
     (schedule,) = read_role(subject, Role.CONSUMER).schedules
     assert schedule.kind is ScheduleKind.ASSETS
-    assert schedule.expression == "raw"
+    assert schedule.expression == subject.asset
     assert schedule.next_at is None
 
 
@@ -255,7 +255,8 @@ def test_a_changed_pipeline_is_read_anew_and_has_another_version(subject: Subjec
         wait_for_end(subject, orchestrator, run.run_id)
         before = orchestrator.read_catalogue({})
         subject.change_pipeline(name)
-        assert orchestrator.read_fingerprint() != before.fingerprint
+        if Feature.VERSIONS not in subject.lacks:
+            assert orchestrator.read_fingerprint() != before.fingerprint
         assert_changed(orchestrator, {p.key: p for p in before.pipelines}, name)
 
 

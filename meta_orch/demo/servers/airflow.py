@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from meta_orch.demo.environments import AIRFLOW, ensure_environment
@@ -30,6 +30,9 @@ class AirflowServer(Server):
     """
 
     username = "admin"
+    root: ClassVar = "/api/v2"
+    """Of its API."""
+    spec: ClassVar = AIRFLOW
 
     def __init__(
         self,
@@ -50,7 +53,9 @@ class AirflowServer(Server):
         Raises:
             EnvironmentFailed: the environment cannot be installed.
         """
-        super().__init__(folder, environment=environment or ensure_environment(AIRFLOW), **options)
+        super().__init__(
+            folder, environment=environment or ensure_environment(self.spec), **options
+        )
         self.dags = dags.absolute()
         self.dags.mkdir(parents=True, exist_ok=True)
         self._parallelism = parallelism
@@ -61,6 +66,10 @@ class AirflowServer(Server):
     def password(self) -> str:
         return self._secrets["password"]
 
+    @property
+    def database(self) -> Path:
+        return self.folder / "airflow.db"
+
     def wait_for_dags(self, names: Collection[str], *, timeout: float = 120) -> None:
         """Return once the server has read DAGs of all these names.
 
@@ -70,11 +79,11 @@ class AirflowServer(Server):
         """
 
         def missing() -> set[str]:
-            answer = self.request("GET", "/api/v2/dags?limit=100")
+            answer = self.request("GET", f"{self.root}/dags?limit=100")
             return set(names) - {dag["dag_id"] for dag in answer["dags"]}
 
         def why_not() -> str:
-            errors = self.request("GET", "/api/v2/importErrors")["import_errors"]
+            errors = self.request("GET", f"{self.root}/importErrors")["import_errors"]
             traces = "".join(f"\n{error['filename']}: {error['stack_trace']}" for error in errors)
             return f"{', '.join(sorted(missing()))} did not appear{traces}"
 
@@ -89,8 +98,8 @@ class AirflowServer(Server):
     def start_run(self, dag: str, **parameters: Any) -> str:
         """Trigger a DAG; the id of its run."""
         run = f"manual__{uuid4()}"
-        body = {"dag_run_id": run, "logical_date": None, "conf": parameters}
-        path = f"/api/v2/dags/{dag}/dagRuns"
+        body = self._wish(run, parameters)
+        path = f"{self.root}/dags/{dag}/dagRuns"
         try:
             self.request_again("POST", path, body, busy=HTTPStatus.INTERNAL_SERVER_ERROR)
         except RequestFailed as error:
@@ -100,7 +109,11 @@ class AirflowServer(Server):
 
     def run_state(self, dag: str, run: str) -> str:
         """The state of a run, in Airflow's word."""
-        return self.request("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")["state"]
+        return self.request("GET", f"{self.root}/dags/{dag}/dagRuns/{run}")["state"]
+
+    def _wish(self, run: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What asks for a run."""
+        return {"dag_run_id": run, "logical_date": None, "conf": parameters}
 
     def _launch(self) -> None:
         self._token = None
@@ -154,7 +167,7 @@ class AirflowServer(Server):
     def _prepare_database(self) -> None:
         """Make the tables, once per environment: later servers start from a copy of the empty
         database."""
-        database = self.folder / "airflow.db"
+        database = self.database
         if database.exists():
             return
         empty = self.environment / "empty-airflow.db"
@@ -218,7 +231,7 @@ class AirflowServer(Server):
             "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "5",
-            _DATABASE: f"sqlite:///{self.folder / 'airflow.db'}",
+            _DATABASE: f"sqlite:///{self.database}",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.folder / "task-logs"),
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -1,4 +1,4 @@
-"""Airflow 3, read over its REST API. The client is imported at the first request."""
+"""Airflow, read over its REST API. The client is imported at the first request."""
 
 from meta_orch.orchestrators.airflow.adapter import AirflowOrchestrator
 

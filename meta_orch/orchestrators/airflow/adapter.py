@@ -1,4 +1,4 @@
-"""The Airflow adapter: the port over `/api/v2`."""
+"""The Airflow adapter: the port over `/api/v2`, or `/api/v1` of Airflow 2."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.secrets import MASK, mask_secrets
 from meta_orch.domain.time import Window
-from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi, connect_api
+from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi
 from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_fingerprint
 from meta_orch.orchestrators.airflow.changes import ChangeReader
+from meta_orch.orchestrators.airflow.connecting import connect_api
 from meta_orch.orchestrators.airflow.cursor import read_cursor
 from meta_orch.orchestrators.airflow.listing import RunLister
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
@@ -41,7 +42,7 @@ _NO_DAG = "meta_orch.is_there_permission"
 
 
 class AirflowOrchestrator(Orchestrator):
-    """An Airflow 3.0 or later. Nothing is sent before the first call; threads may share it.
+    """An Airflow 2.7 or later. Nothing is sent before the first call; threads may share it.
 
     Keep it for as long as the instance is watched: it holds the connections and the login's token,
     and has asked the server for its version.
@@ -68,7 +69,6 @@ class AirflowOrchestrator(Orchestrator):
         self._connections = config.connections
         self._sweep_every = sweep_every
         self._transport = Transport(config)
-        self._place = Place(config.name, self._transport.url)
         self._api: AirflowApi | None = None
         self._lock = threading.Lock()
 
@@ -92,7 +92,7 @@ class AirflowOrchestrator(Orchestrator):
         with self._strictly():
             return read_catalogue(
                 self._connected(),
-                self._place,
+                self._place(),
                 self._selection,
                 known,
                 connections=self._connections,
@@ -104,7 +104,7 @@ class AirflowOrchestrator(Orchestrator):
         with self._strictly():
             reader = ChangeReader(
                 self._connected(),
-                self._place,
+                self._place(),
                 self._selection,
                 self._sweep_every,
                 self._connections,
@@ -117,7 +117,7 @@ class AirflowOrchestrator(Orchestrator):
 
     def read_pools(self) -> tuple[Pool, ...]:
         with self._strictly():
-            return tuple(read_pool(self._place, pool) for pool in self._connected().pools())
+            return tuple(read_pool(self._place(), pool) for pool in self._connected().pools())
 
     def list_ended_runs(
         self, pipelines: Collection[Pipeline], ended: Window
@@ -135,7 +135,7 @@ class AirflowOrchestrator(Orchestrator):
             return self._lister().read_runs(runs)
 
     def _lister(self) -> RunLister:
-        return RunLister(self._transport, self._connected(), self._place)
+        return RunLister(self._transport, self._connected(), self._place())
 
     def check_may_start_runs(self) -> None:
         """Asks for a run of a DAG that does not exist: Airflow looks at the permission first."""
@@ -169,7 +169,7 @@ class AirflowOrchestrator(Orchestrator):
                         self.instance, f"Airflow does not start {dag_id}: {reason}"
                     ) from None
                 run = api.run(dag_id, run_id)  # asked for before
-            return read_run(self._place, run)
+            return read_run(self._place(), run)
 
     def close(self) -> None:
         self._transport.close()
@@ -180,6 +180,9 @@ class AirflowOrchestrator(Orchestrator):
                 self.instance,
                 "the instance is read-only: set `read_only: false` in meta_orch.yaml to start runs",
             )
+
+    def _place(self) -> Place:
+        return Place(self.instance, self._transport.url, self._connected().pages)
 
     def _connected(self) -> AirflowApi:
         with self._lock:

@@ -1,7 +1,7 @@
 """The endpoints of Airflow 3 (`/api/v2`), as lists of JSON objects.
 
-What depends on the version of the server's API is here and in `parse.py`; what is read when, and
-what is made of it, is in `catalogue.py` and `changes.py`.
+What depends on the version of the server's API is here, in `api_v1.py` for Airflow 2, and in
+`parse.py`; what is read when, and what is made of it, is in `catalogue.py` and `changes.py`.
 """
 
 from __future__ import annotations
@@ -10,24 +10,18 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from meta_orch.domain.time import Window
+from meta_orch.orchestrators.airflow.pages import Pages
 from meta_orch.orchestrators.airflow.paging import (
-    OffsetPage,
     OffsetPlace,
     read_offset_page,
     read_offset_pages,
 )
 from meta_orch.orchestrators.airflow.transport import Answer, Query, Transport
 from meta_orch.orchestrators.answers import Fields
-from meta_orch.orchestrators.base import (
-    NotFound,
-    Server,
-    ServerFailed,
-    UnexpectedAnswer,
-    Unreachable,
-)
+from meta_orch.orchestrators.base import NotFound, ServerFailed, UnexpectedAnswer, Unreachable
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +34,7 @@ _RUNS_ONE_BY_ONE = 8
 writes an entry into its audit log for each such list, which is no more than its own writing where
 much runs; it also makes the request fail on SQLite while something else is being written."""
 OPEN_STATES = ("queued", "running")
-_RUNS = "/api/v2/dags/~/dagRuns"
+_RUNS = "/dags/~/dagRuns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +58,34 @@ class RunsPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskInstancesPlace:
+    """Where the next page of task instances by their time of update begins: at an offset, or, where
+    the server does not sort them, at a time."""
+
+    offset: OffsetPlace | None = None
+    updated_since: datetime | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        if self.updated_since is not None:
+            return {"updated_since": self.updated_since.isoformat()}
+        offset = self.offset or OffsetPlace()
+        return {"offset": offset.offset, "seen": list(offset.seen)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TaskInstancesPlace:
+        if "updated_since" in value:
+            return cls(updated_since=datetime.fromisoformat(value["updated_since"]))
+        return cls(offset=OffsetPlace(value["offset"], tuple(value["seen"])))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInstancesPage:
+    rows: Sequence[Fields]
+    next: TaskInstancesPlace | None
+    """None after the last page."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunsPage:
     rows: Sequence[Fields]
     next: RunsPlace | None
@@ -75,6 +97,12 @@ class RunsPage:
 class AirflowApi:
     """Airflow 3.0 and later. Every method raises a subclass of `OrchestratorError`, or
     `UnreadableJson` where an answer has another shape."""
+
+    root: ClassVar = "/api/v2"
+    pages: ClassVar[Pages] = Pages()
+    """Those of the server's UI."""
+    has_versions: ClassVar = True
+    """Whether the server numbers the definitions of a DAG."""
 
     def __init__(self, transport: Transport, *, page_size: int = LARGEST_PAGE) -> None:
         self._transport = transport
@@ -93,8 +121,9 @@ class AirflowApi:
         """Every DAG that a file still defines, by its id."""
         return self._offset_pages("/dags", "dags", "a DAG", order_by="dag_id")
 
-    def dag_details(self, dag_id: str) -> Fields:
-        return self._get("/dags/{dag_id}/details", dag_id=dag_id)
+    def dag_details(self, listed: Fields) -> Fields:
+        """Those of a DAG in the list of DAGs."""
+        return self._get("/dags/{dag_id}/details", dag_id=listed.text("dag_id"))
 
     def dag_tasks(self, dag_id: str) -> list[Fields]:
         return self._get("/dags/{dag_id}/tasks", dag_id=dag_id).rows("tasks", "a task")
@@ -125,8 +154,9 @@ class AirflowApi:
         """Assets with the DAGs and tasks that read and write them."""
         return self._offset_pages("/assets", "assets", "an asset", order_by="id")
 
-    def dependencies(self) -> Fields:
-        """The graph of what triggers what. Airflow keeps this for its own UI, so it may go."""
+    def dependencies(self) -> Fields | None:
+        """The graph of what triggers what. Airflow keeps this for its own UI, so it may go. None
+        where this Airflow has no such thing."""
         return self._transport.get("/ui/dependencies").fields()
 
     def pools(self) -> Iterator[Fields]:
@@ -136,13 +166,13 @@ class AirflowApi:
 
     def runs_updated_since(self, since: datetime, place: RunsPlace | None) -> RunsPage:
         """Runs of all DAGs, in an order that they keep."""
-        return self._runs([("updated_at_gte", _instant(since))], place)
+        return self._runs([("updated_at_gte", write_instant(since))], place)
 
     def runs_updated_within(self, updated: Window, place: RunsPlace | None) -> RunsPage:
         """The same of runs that were last updated within a window, its end included."""
         bounds = [
-            ("updated_at_gte", _instant(updated.start)),
-            ("updated_at_lte", _instant(updated.end)),
+            ("updated_at_gte", write_instant(updated.start)),
+            ("updated_at_lte", write_instant(updated.end)),
         ]
         return self._runs(bounds, place)
 
@@ -168,14 +198,16 @@ class AirflowApi:
                 _log.info("%s; the runs are read one by one", error)
         return [row for run in runs for row in self._task_instances_of(*run)]
 
-    def task_instances_updated_since(self, since: datetime, place: OffsetPlace) -> OffsetPage:
+    def task_instances_updated_since(
+        self, since: datetime, place: TaskInstancesPlace | None
+    ) -> TaskInstancesPage:
         """Of all runs, in an order that they keep."""
 
         def fetch(offset: int) -> tuple[Sequence[Fields], int]:
             answer = self._get(
                 "/dags/~/dagRuns/~/taskInstances",
                 [
-                    ("updated_at_gte", _instant(since)),
+                    ("updated_at_gte", write_instant(since)),
                     ("order_by", "id"),
                     ("limit", self._page_size),
                     ("offset", offset),
@@ -183,7 +215,10 @@ class AirflowApi:
             )
             return answer.rows("task_instances", "a task instance"), self._total(answer)
 
-        return read_offset_page(fetch, lambda row: row.text("id"), place)
+        offset = (place.offset if place else None) or OffsetPlace()
+        page = read_offset_page(fetch, lambda row: row.text("id"), offset)
+        following = None if page.next is None else TaskInstancesPlace(offset=page.next)
+        return TaskInstancesPage(page.rows, following)
 
     def _task_instances_of(self, dag_id: str, run_id: str) -> Iterator[Fields]:
         try:
@@ -204,7 +239,7 @@ class AirflowApi:
 
         def fetch(offset: int) -> tuple[Sequence[Fields], int]:
             answer = self._transport.post(
-                "/api/v2/dags/~/dagRuns/~/taskInstances/list",
+                f"{self.root}/dags/~/dagRuns/~/taskInstances/list",
                 {
                     "dag_ids": dag_ids,
                     "dag_run_ids": run_ids,
@@ -222,7 +257,7 @@ class AirflowApi:
     def create_run(self, dag_id: str, run_id: str, conf: Mapping[str, Any]) -> Fields:
         """Ask for a run without a logical date."""
         return self._transport.act(
-            "/api/v2/dags/{dag_id}/dagRuns",
+            f"{self.root}/dags/{{dag_id}}/dagRuns",
             {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)},
             dag_id=dag_id,
         ).fields()
@@ -230,19 +265,19 @@ class AirflowApi:
     # Parts.
 
     def _get(self, path: str, query: Query = (), **names: str) -> Fields:
-        return self._transport.get(f"/api/v2{path}", query, **names).fields()
+        return self._transport.get(f"{self.root}{path}", query, **names).fields()
 
     def _runs(self, filters: Query, place: RunsPlace | None) -> RunsPage:
-        query = [*filters, ("order_by", "id"), ("limit", self._page_size)]
         if place is not None and place.offset is not None:
-            return self._runs_by_offset(query, place.offset)
+            return self._runs_by_offset(filters, place.offset)
+        query = self._query_for_runs(filters)
         cursor = (place.cursor if place else None) or ""
-        answer = self._transport.get(_RUNS, [*query, ("cursor", cursor)])
+        answer = self._transport.get(self.root + _RUNS, [*query, ("cursor", cursor)])
         fields = answer.fields()
         if "next_cursor" not in fields:
             # This Airflow has no cursors. It ignores the parameter and gives the first page by
             # offset, without a word.
-            return self._runs_by_offset(query, OffsetPlace(), first=answer)
+            return self._runs_by_offset(filters, OffsetPlace(), first=answer)
         following = fields.get_text("next_cursor")
         return RunsPage(
             fields.rows("dag_runs", "a DAG run"),
@@ -250,13 +285,17 @@ class AirflowApi:
             answer.sent_at,
         )
 
+    def _query_for_runs(self, filters: Query) -> Query:
+        return [*filters, ("order_by", "id"), ("limit", self._page_size)]
+
     def _runs_by_offset(
-        self, query: Query, place: OffsetPlace, first: Answer | None = None
+        self, filters: Query, place: OffsetPlace, first: Answer | None = None
     ) -> RunsPage:
+        query = self._query_for_runs(filters)
         answers: list[Answer] = []
 
         def fetch(offset: int) -> tuple[Sequence[Fields], int]:
-            answer = first or self._transport.get(_RUNS, [*query, ("offset", offset)])
+            answer = first or self._transport.get(self.root + _RUNS, [*query, ("offset", offset)])
             answers.append(answer)
             fields = answer.fields()
             return fields.rows("dag_runs", "a DAG run"), self._total(fields)
@@ -288,30 +327,6 @@ class AirflowApi:
         return total
 
 
-def connect_api(
-    transport: Transport, *, page_size: int = LARGEST_PAGE
-) -> tuple[AirflowApi, Server]:
-    """Ask the server for its version, and take the API that this version has.
-
-    Raises:
-        UnexpectedAnswer: it is no Airflow, or one that this adapter cannot read.
-    """
-    try:
-        answer = transport.send_anonymously("GET", "/api/v2/version")
-    except NotFound:
-        raise UnexpectedAnswer(transport.instance, _why_not_airflow_3(transport)) from None
-    server = Server(version=answer.fields().text("version"), now=answer.sent_at)
-    return AirflowApi(transport, page_size=page_size), server
-
-
-def _why_not_airflow_3(transport: Transport) -> str:
-    try:
-        version = transport.send_anonymously("GET", "/api/v1/version").fields().text("version")
-    except NotFound:
-        return f"{transport.url} is no Airflow: check `url`"
-    return f"{transport.url} is Airflow {version}: this adapter reads Airflow 3.0 and later"
-
-
-def _instant(instant: datetime) -> str:
+def write_instant(instant: datetime) -> str:
     # Airflow answers 500 to an instant without an offset.
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

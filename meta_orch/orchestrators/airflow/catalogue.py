@@ -5,7 +5,7 @@ asset condition and tasks take three requests a DAG, so they are read again only
 definition changed. Airflow numbers definitions, with one catch: it makes a new version only when
 the last one has been run, and before that it changes the last one in place. So a version that
 nothing has run yet is a draft: its tasks are read again each time, its name carries a digest of
-what was read, and a run makes it final.
+what was read, and a run makes it final. Airflow 2 has no versions: all definitions are drafts.
 
 So a first reading of ten thousand DAGs would take thirty thousand requests. One reading asks for
 some hundreds of definitions; the others are shown as the list has them, without a version, and the
@@ -41,7 +41,10 @@ from meta_orch.orchestrators.selection import Selection
 _log = logging.getLogger(__name__)
 
 _DRAFT = "+"
+_UNVERSIONED = "unversioned"
 _DRAFTS_A_PASS = 100
+_UNVERSIONED_A_PASS = 50
+"""Airflow 2 works a tenth of a second on each request for the password alone."""
 _DEFINITIONS_A_PASS = 300
 """Nine hundred requests: ten to twenty seconds, within a sensor's tick."""
 _CLOCKS_DIFFER_BY = timedelta(minutes=10)
@@ -53,10 +56,13 @@ def read_fingerprint(api: AirflowApi) -> str:
 
     The newest version and the number of versions change when a DAG is added, changed or deleted,
     and the number of DAGs at work when one is paused, resumed, or no longer in any file. Not seen
-    are: a change of a draft, a paused DAG whose file is gone, and two changes that cancel out.
+    are: a change of a draft, a paused DAG whose file is gone, two changes that cancel out, and any
+    change of a definition in Airflow 2, which has no versions.
     """
-    newest, versions = api.newest_dag_version()
     at_work = api.count_dags(paused=False)
+    if not api.has_versions:
+        return f"{api.count_dags()} {at_work}"
+    newest, versions = api.newest_dag_version()
     return f"{newest} {versions} {at_work}"
 
 
@@ -84,8 +90,8 @@ def read_catalogue(
     }
     stale = (
         (selected.keys() - kept.keys())
-        | _changed(api, kept)
-        | _some_drafts(kept.values())
+        | (_changed(api, kept) if api.has_versions else _listed_otherwise(place, kept, selected))
+        | _some_drafts(kept.values(), _DRAFTS_A_PASS if api.has_versions else _UNVERSIONED_A_PASS)
         | {dag_id for dag_id, old in kept.items() if contradicts(old.schedules, selected[dag_id])}
     )
     chosen = _some(stale, _DEFINITIONS_A_PASS)
@@ -127,10 +133,22 @@ def _changed(api: AirflowApi, kept: Mapping[str, Pipeline]) -> set[str]:
     }
 
 
-def _some_drafts(pipelines: Iterable[Pipeline]) -> set[str]:
+def _listed_otherwise(
+    place: Place, kept: Mapping[str, Pipeline], listed: Mapping[str, Fields]
+) -> set[str]:
+    """DAGs without a version, and those of which the list says something else than is kept."""
+    return {
+        dag_id
+        for dag_id, pipeline in kept.items()
+        if pipeline.version is None
+        or _lasting(read_listed_pipeline(place, listed[dag_id], pipeline)) != _lasting(pipeline)
+    }
+
+
+def _some_drafts(pipelines: Iterable[Pipeline], most: int) -> set[str]:
     """The drafts, or, where there are a great many, some of them: each has its turn in time."""
     drafts = [p.native_id for p in pipelines if p.version and _DRAFT in p.version]
-    return _some(drafts, _DRAFTS_A_PASS)
+    return _some(drafts, most)
 
 
 def _some(dag_ids: Iterable[str], most: int) -> set[str]:
@@ -175,7 +193,7 @@ class _Definitions:
             )
 
     def _read_definition(self, dag_id: str) -> Pipeline:
-        details = self.api.dag_details(dag_id)
+        details = self.api.dag_details(self.listed[dag_id])
         version = details.get_object("latest_dag_version")
         name = read_version(version) if version else None
         # Before the tasks: a version that has been run by now cannot change any more.
@@ -184,7 +202,9 @@ class _Definitions:
         pipeline = read_pipeline(
             self.place, details, tasks, latest_run, lambda: self._read_source(dag_id)
         )
-        if name is not None and not _has_used(latest_run, name):
+        if not self.api.has_versions:
+            name = f"{_UNVERSIONED}{_DRAFT}{_digest(pipeline)}"
+        elif name is not None and not _has_used(latest_run, name):
             name = f"{name}{_DRAFT}{_digest(pipeline)}"
         return replace(pipeline, version=name)
 
@@ -211,13 +231,17 @@ def _dependencies(api: AirflowApi) -> Fields | None:
 
 
 def _digest(pipeline: Pipeline) -> str:
-    """Names a definition by its content, without what changes as time passes."""
-    lasting = replace(
+    """Names a definition by its content."""
+    return sha256(repr(_lasting(pipeline)).encode()).hexdigest()[:12]
+
+
+def _lasting(pipeline: Pipeline) -> Pipeline:
+    """Without what changes as time passes."""
+    return replace(
         pipeline,
         is_paused=False,
         schedules=tuple(replace(schedule, next_at=None) for schedule in pipeline.schedules),
     )
-    return sha256(repr(lasting).encode()).hexdigest()[:12]
 
 
 def _final(version: str) -> str:

@@ -27,7 +27,6 @@ from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.orchestrators.airflow.api import AirflowApi, RunsPage, RunsPlace
 from meta_orch.orchestrators.airflow.cursor import Cursor, Pass, Span, TaskSweep
-from meta_orch.orchestrators.airflow.paging import OffsetPlace
 from meta_orch.orchestrators.airflow.parse import Place, read_run, read_task_run
 from meta_orch.orchestrators.answers import Fields, RequestRefused
 from meta_orch.orchestrators.base import NotFound
@@ -150,21 +149,19 @@ class ChangeReader:
             if now - sweep.since < _TASK_SWEEP_EVERY:
                 return
             sweep = replace(sweep, began_at=now)
-        place: OffsetPlace | None = sweep.place
-        while place is not None and sweep.began_at is not None:
-            page = self.api.task_instances_updated_since(sweep.since, place)
+        while sweep.began_at is not None:
+            page = self.api.task_instances_updated_since(sweep.since, sweep.place)
             task_runs = tuple(
                 read_task_run(self.place, row)
                 for row in page.rows
                 if row.text("dag_id") in self.selection
             )
-            place = page.next
-            following = (
+            sweep = (
                 TaskSweep(sweep.began_at - OVERLAP)
-                if place is None
-                else replace(sweep, place=place)
+                if page.next is None
+                else replace(sweep, place=page.next)
             )
-            cursor = replace(cursor, task_sweep=following)
+            cursor = replace(cursor, task_sweep=sweep)
             yield cursor, task_runs
 
     def _sweep(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from meta_orch.domain.time import Window
-from meta_orch.orchestrators.airflow.api import RunsPlace
-from meta_orch.orchestrators.airflow.paging import OffsetPlace
+from meta_orch.orchestrators.airflow.api import RunsPlace, TaskInstancesPlace
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +45,8 @@ class TaskSweep:
     since: datetime
     began_at: datetime | None = None
     """None as long as it waits for its time."""
-    place: OffsetPlace = field(default_factory=OffsetPlace)
+    place: TaskInstancesPlace | None = None
+    """Where the next page begins; None for the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +152,18 @@ def _write_sweep(sweep: TaskSweep) -> dict[str, Any]:
     value: dict[str, Any] = {"since": sweep.since.isoformat()}
     if sweep.began_at is not None:
         value["began_at"] = sweep.began_at.isoformat()
-        value["offset"] = sweep.place.offset
-        value["seen"] = list(sweep.place.seen)
+    if sweep.place is not None:
+        value |= sweep.place.to_json()
     return value
 
 
 def _read_sweep(value: dict[str, Any]) -> TaskSweep:
-    if "began_at" not in value:
-        return TaskSweep(_instant(value["since"]))
-    place = OffsetPlace(value["offset"], tuple(value["seen"]))
-    return TaskSweep(_instant(value["since"]), _instant(value["began_at"]), place)
+    has_place = "offset" in value or "updated_since" in value
+    return TaskSweep(
+        _instant(value["since"]),
+        _optional(value, "began_at"),
+        TaskInstancesPlace.from_json(value) if has_place else None,
+    )
 
 
 def _optional(value: dict[str, Any], name: str) -> datetime | None:

@@ -26,19 +26,14 @@ from meta_orch.orchestrators.base import NotFound, UnexpectedAnswer
 
 _INSTANT = timedelta(microseconds=1)
 _PAGE = 500
-"""Rows that are asked for at once; Airflow 2 gives a hundred."""
+"""Rows that are asked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLister:
-    """Args:
-    root: where the server's API is, such as `/api/v2`.
-    """
-
     transport: Transport
     api: AirflowApi
     place: Place
-    root: str = "/api/v2"
 
     def count_ended_runs(self, pipelines: Collection[Pipeline], ended: Window) -> int:
         if not pipelines or ended.is_empty:
@@ -85,7 +80,8 @@ class RunLister:
         self, body: dict[str, Any], *, offset: int, limit: int
     ) -> tuple[Sequence[Fields], int]:
         answer = self.transport.post(
-            f"{self.root}/dags/~/dagRuns/list", {**body, "page_offset": offset, "page_limit": limit}
+            f"{self.api.root}/dags/~/dagRuns/list",
+            {**body, "page_offset": offset, "page_limit": limit},
         ).fields()
         total = answer.get_integer("total_entries")
         if total is None:

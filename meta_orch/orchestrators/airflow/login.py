@@ -58,13 +58,8 @@ def credentials_for(config: InstanceConfig) -> Credentials:
         OrchestratorError: Airflow has no such login.
     """
     match config.login:
-        case (
-            TokenLogin(username=username, password=password)
-            | BasicLogin(username=username, password=password)
-        ):
-            return _TokenCredentials(
-                lambda transport: _exchange_password(transport, username, password)
-            )
+        case TokenLogin() | BasicLogin() as login:
+            return _TokenCredentials(lambda transport: _exchange_password(transport, login))
         case NoLogin():
             return _TokenCredentials(_ask_without_password)
         case BearerLogin(token=token):
@@ -112,7 +107,11 @@ class _OwnCredentials:
 
 
 class _TokenCredentials:
-    """A token from `/auth/token`, kept until shortly before it expires. Threads may share it."""
+    """An `Authorization` header, kept until shortly before its token expires. Threads may share it.
+
+    Args:
+        obtain: gives the header, or None where none is needed.
+    """
 
     def __init__(self, obtain: Callable[[Transport], str | None]) -> None:
         self._obtain = obtain
@@ -123,9 +122,9 @@ class _TokenCredentials:
     def headers(self, transport: Transport) -> Mapping[str, str]:
         with self._lock:
             if self._headers is None or time.monotonic() >= self._renew_at:
-                token = self._obtain(transport)
-                self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-                self._renew_at = time.monotonic() + (_time_to_use(token) if token else 0.0)
+                header = self._obtain(transport)
+                self._headers = {"Authorization": header} if header else {}
+                self._renew_at = time.monotonic() + (_time_to_use(header) if header else 0.0)
             return self._headers
 
     def discard(self, headers: Mapping[str, str]) -> bool:
@@ -135,25 +134,29 @@ class _TokenCredentials:
             return True
 
 
-def _exchange_password(transport: Transport, username: str, password: Secret) -> str:
-    secret = _read(transport.instance, password)
-    body = {"username": username, "password": secret}
+def _exchange_password(transport: Transport, login: TokenLogin | BasicLogin) -> str:
+    """A token for the password, or, for a `basic` login where there are no tokens, as in Airflow 2,
+    the password itself."""
+    secret = _read(transport.instance, login.password)
+    body = {"username": login.username, "password": secret}
     try:
         answer = transport.send_anonymously("POST", _TOKEN_PATH, body)
     except LoginRefused:
         raise LoginRefused(
             transport.instance,
-            f"Airflow did not accept the password of {username!r}: "
-            f"check `login.username` and the variable {password.variable}",
+            f"Airflow did not accept the password of {login.username!r}: "
+            f"check `login.username` and the variable {login.password.variable}",
         ) from None
     except NotFound:
+        if isinstance(login, BasicLogin):
+            return f"Basic {base64.b64encode(f'{login.username}:{secret}'.encode()).decode()}"
         raise LoginRefused(
             transport.instance,
             f"{transport.url} has no {_TOKEN_PATH}, where Airflow 3 gives tokens: check `url`, "
-            "or give a token of your own with a `bearer` login",
+            "use a `basic` login for Airflow 2, or give a token of your own with a `bearer` login",
         ) from None
     try:
-        return answer.fields().text("access_token")
+        return f"Bearer {answer.fields().text('access_token')}"
     except UnreadableJson as error:
         raise UnexpectedAnswer(transport.instance, str(error)) from None
 
@@ -162,7 +165,8 @@ def _ask_without_password(transport: Transport) -> str | None:
     """Airflow gives everybody a token where all are admins. None where nobody needs one: a server
     of another kind, which is open or stands behind something that knows who asks."""
     try:
-        return transport.send_anonymously("GET", _TOKEN_PATH).fields().text("access_token")
+        answer = transport.send_anonymously("GET", _TOKEN_PATH).fields()
+        return f"Bearer {answer.text('access_token')}"
     except LoginRefused:
         raise LoginRefused(
             transport.instance, "this Airflow wants a login: set `login` in meta_orch.yaml"
@@ -178,13 +182,13 @@ def _read(instance: str, secret: Secret) -> str:
         raise LoginRefused(instance, str(error)) from None
 
 
-def _time_to_use(token: str) -> float:
-    """Seconds until the token should be renewed, by its own dates; endless where it has none.
+def _time_to_use(header: str) -> float:
+    """Seconds until the token in a header should be renewed, by its own dates; endless without.
 
     Only the difference of the two dates is used: this clock and the server's may differ.
     """
     try:
-        payload = token.split(".")[1]
+        payload = header.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         life = float(claims["exp"]) - float(claims["iat"])
     except (IndexError, KeyError, TypeError, ValueError, binascii.Error):

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.secrets import mask_secrets
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.time import Window
+from meta_orch.orchestrators.airflow.pages import Pages
 from meta_orch.orchestrators.airflow.schedules import read_schedules, with_next_run
 from meta_orch.orchestrators.answers import Fields, UnreadableJson
 
@@ -49,6 +49,7 @@ _TRIGGERS: Mapping[str, RunTrigger] = {
     "manual": RunTrigger.MANUAL,
     "backfill": RunTrigger.BACKFILL,
     "asset_triggered": RunTrigger.ASSET,
+    "dataset_triggered": RunTrigger.ASSET,  # Airflow 2
     # Somebody pressed Materialize on the asset.
     "asset_materialization": RunTrigger.MANUAL,
     "operator_triggered": RunTrigger.PARENT,
@@ -57,16 +58,17 @@ _TRIGGERS: Mapping[str, RunTrigger] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where what is read belongs: the instance's name and the URL of its UI."""
+    """Where what is read belongs: the instance's name, and its UI."""
 
     instance: str
     url: str
+    pages: Pages = field(default_factory=Pages)
 
     def pipeline(self, dag_id: str) -> PipelineKey:
         return PipelineKey(self.instance, dag_id)
 
-    def page(self, *path: str) -> str:
-        return "/".join((self.url, *(quote(part, safe="") for part in path)))
+    def page(self, path: str) -> str:
+        return f"{self.url}/{path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def read_pipeline(
             orchestrator="airflow",
             native_id=details.text("dag_id"),
             description=details.get_text("doc_md"),
-            url=place.page("dags", details.text("dag_id")),
+            url=place.page(place.pages.dag(details.text("dag_id"))),
             schedules=read_schedules(details, _tick_of(latest_run), read_source),
             tasks=read_tasks(tasks),
         ),
@@ -126,7 +128,7 @@ def read_listed_pipeline(place: Place, dag: Fields, known: Pipeline | None) -> P
         key=place.pipeline(dag_id),
         orchestrator="airflow",
         native_id=dag_id,
-        url=place.page("dags", dag_id),
+        url=place.page(place.pages.dag(dag_id)),
     )
     return replace(_with_listed_fields(base, dag), schedules=with_next_run(base.schedules, dag))
 
@@ -169,13 +171,13 @@ def read_links(assets: Iterable[Fields], dependencies: Fields | None) -> Links:
         uri = asset.text("uri")
         name = asset.get_text("name")
         reference = AssetRef(uri, name if name != uri else None)
-        for field, side in (
+        for users, side in (
             ("scheduled_dags", consumes),
             ("consuming_dags", consumes),  # what 3.0 calls them
             ("consuming_tasks", consumes),
             ("producing_tasks", produces),
         ):
-            for user in asset.get_rows(field, f"an entry in {field}"):
+            for user in asset.get_rows(users, f"an entry in {users}"):
                 side[user.text("dag_id")].add(reference)
     return Links(
         {dag_id: frozenset(refs) for dag_id, refs in consumes.items()},
@@ -200,7 +202,7 @@ def read_run(place: Place, run: Fields) -> Run:
         ended_at=run.get_instant("end_date"),
         parameters=_read_conf(run),
         pipeline_version=read_version(max(versions, key=_version_number)) if versions else None,
-        url=place.page("dags", dag_id, "runs", run_id),
+        url=place.page(place.pages.run(dag_id, run_id)),
     )
 
 
@@ -211,7 +213,6 @@ def read_task_run(place: Place, instance: Fields) -> TaskRun:
     map_index = instance.get_integer("map_index")
     if map_index is not None and map_index < 0:
         map_index = None
-    mapped = () if map_index is None else ("mapped", str(map_index))
     return TaskRun(
         run=RunKey(place.pipeline(dag_id), run_id),
         task=task_id,
@@ -227,7 +228,7 @@ def read_task_run(place: Place, instance: Fields) -> TaskRun:
         ended_at=instance.get_instant("end_date"),
         pool=instance.get_text("pool"),
         worker=instance.get_text("hostname") or None,
-        url=place.page("dags", dag_id, "runs", run_id, "tasks", task_id, *mapped),
+        url=place.page(place.pages.task(dag_id, run_id, task_id, map_index)),
     )
 
 

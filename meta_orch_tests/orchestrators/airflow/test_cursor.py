@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meta_orch.domain.time import Window
-from meta_orch.orchestrators.airflow.api import RunsPlace
+from meta_orch.orchestrators.airflow.api import RunsPlace, TaskInstancesPlace
 from meta_orch.orchestrators.airflow.cursor import Cursor, Pass, Span, TaskSweep
 from meta_orch.orchestrators.airflow.paging import OffsetPlace
 
@@ -18,6 +18,9 @@ instants = st.integers(0, 10**7).map(
 )
 offsets = st.builds(OffsetPlace, st.integers(0, 10**6), st.lists(st.text(), max_size=5).map(tuple))
 places = st.builds(RunsPlace, cursor=st.text()) | st.builds(RunsPlace, offset=offsets)
+tasks = st.builds(TaskInstancesPlace, offset=offsets) | st.builds(
+    TaskInstancesPlace, updated_since=instants
+)
 windows = st.tuples(instants, instants).map(lambda pair: Window(min(pair), max(pair)))
 cursors = st.builds(
     Cursor,
@@ -25,7 +28,9 @@ cursors = st.builds(
     st.none() | instants,
     st.none() | instants,
     st.none() | st.builds(Pass, instants, places),
-    st.none() | st.builds(TaskSweep, instants) | st.builds(TaskSweep, instants, instants, offsets),
+    st.none()
+    | st.builds(TaskSweep, instants)
+    | st.builds(TaskSweep, instants, instants, st.none() | tasks),
     st.lists(st.builds(Span, windows, st.none() | places, st.none() | instants), max_size=3).map(
         tuple
     ),

@@ -224,15 +224,15 @@ def test_another_kind_of_server_is_no_airflow() -> None:
                 airflow.read_server()
 
 
-def test_an_airflow_2_is_named_as_one_that_cannot_be_read() -> None:
-    airflow_2 = answering(
+def test_an_airflow_that_is_too_old_is_named_as_one_that_cannot_be_read() -> None:
+    too_old = answering(
         {
             "/api/v2/version": Reply(status=404),
-            "/api/v1/version": Reply({"version": "2.11.2"}),
+            "/api/v1/version": Reply({"version": "2.6.3"}),
         }
     )
-    with LoopbackServer(airflow_2) as server, adapter_for(server) as airflow:
-        with pytest.raises(UnexpectedAnswer, match=r"is Airflow 2\.11\.2: .* 3\.0 and later"):
+    with LoopbackServer(too_old) as server, adapter_for(server) as airflow:
+        with pytest.raises(UnexpectedAnswer, match=r"is Airflow 2\.6\.3: .* 2\.7 and later"):
             airflow.read_fingerprint()
 
 
