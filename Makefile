@@ -40,7 +40,7 @@ constraints: .venv/dev.installed
 pins: .venv/dev.installed
 	$(BIN)/python -m meta_orch.demo.environments
 
-benchmark: .venv/demo.installed
+benchmark: .venv/dev.installed
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:

@@ -12,14 +12,28 @@ from types import ModuleType
 import click
 from rich.console import Console
 
-from benchmarks import asset_graph, initial_load, latency, location_load, quiet_tick
+from benchmarks import (
+    asset_graph,
+    initial_load,
+    latency,
+    location_load,
+    mirroring,
+    quiet_tick,
+)
 from benchmarks.machine import describe_load, describe_machine, describe_versions, today
 from benchmarks.reporting import Section, write_sections
 from benchmarks.settings import Settings
 from meta_orch.demo.processes import signals_as_exceptions
 from meta_orch.domain.errors import MetaOrchError
 
-BENCHMARKS: Sequence[ModuleType] = (location_load, asset_graph, quiet_tick, latency, initial_load)
+BENCHMARKS: Sequence[ModuleType] = (
+    location_load,
+    asset_graph,
+    quiet_tick,
+    latency,
+    initial_load,
+    mirroring,
+)
 NAMES = tuple(benchmark.NAME for benchmark in BENCHMARKS)
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

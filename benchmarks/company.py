@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
-from meta_orch.domain.readings import Catalogue
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.schedules import Schedule, ScheduleKind
+from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.store import Store
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 TASKS = ("extract", "check", "load", "transform", "test", "publish")
 TEAMS = 25
+_MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _REACH = 40
 """How many places before it, at most, what a pipeline reads stands."""
 
@@ -51,6 +54,36 @@ def found(folder: Path, pipelines: int) -> Path:
     configuration = folder / "meta_orch.yaml"
     configuration.write_text(dedent(_CONFIGURATION))
     return configuration
+
+
+def give_past(folder: Path, runs: int, now: datetime) -> None:
+    """Give each pipeline `runs` finished runs, one an hour up to `now`; the last of every tenth
+    pipeline failed."""
+    store = Store(folder / "store.duckdb")
+    with store.read() as reader:
+        pipelines = [pipeline.key for pipeline in reader.pipelines()]
+    for instance in sorted({pipeline.instance for pipeline in pipelines}):
+        own = [key for key in pipelines if key.instance == instance]
+        for age in range(runs):
+            past = tuple(
+                make_run(key, f"run_{age:05}", now - age * _HOUR, failed=(number + age) % 10 == 0)
+                for number, key in enumerate(own)
+            )
+            with store.write() as writer:
+                writer.save_changes(instance, Changes("past", runs=past), now)
+
+
+def make_run(pipeline: PipelineKey, run_id: str, ended_at: datetime, *, failed: bool) -> Run:
+    state = RunState.FAILED if failed else RunState.SUCCEEDED
+    return Run(
+        key=RunKey(pipeline, run_id),
+        state=state,
+        native_state=state.value,
+        trigger=RunTrigger.SCHEDULE,
+        scheduled_at=ended_at - 2 * _MINUTE,
+        started_at=ended_at - _MINUTE,
+        ended_at=ended_at,
+    )
 
 
 def _pipeline(number: int, chance: random.Random) -> Pipeline:

@@ -27,6 +27,10 @@ class Settings:
     """Numbers of runs that real servers have behind them, rising."""
     past_loads: int = 3
     """Of the least number of them, each into an empty store."""
+    mirrored: tuple[tuple[int, int], ...] = ((1_000, 100), (10_000, 100))
+    """Numbers of pipelines, and of runs that each has behind it, that Dagster is to show."""
+    newcomers: int = 20
+    """Runs that end while it does."""
     loads: int = 5
     """Of the definitions, each in a fresh interpreter."""
     reloads: int = 3
@@ -51,6 +55,8 @@ class Settings:
             past_pipelines=10,
             past_runs=(250,),
             past_loads=1,
+            mirrored=((60, 5),),
+            newcomers=2,
             loads=1,
             reloads=1,
             queries=2,

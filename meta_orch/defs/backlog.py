@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dagster import (
+    AssetKey,
     DagsterInstance,
     JobDefinition,
     OpExecutionContext,
@@ -18,16 +19,23 @@ from filelock import FileLock, Timeout
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.history import as_historical_run
-from meta_orch.defs.mirror import Location, cancel_unfinished, ends_shown, is_older, mirror
+from meta_orch.defs.mirror import (
+    Location,
+    cancel_unfinished,
+    ends_shown,
+    holding_connections,
+    is_older,
+    mirror,
+)
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import CollectorStatus, Store, StoreReader
 
-AT_ONCE: Final = 500
-"""Runs that the job takes from the store at a time: a few minutes' work, after which runs that
-finished meanwhile come first."""
+AT_ONCE: Final = 200
+"""Runs that the job takes from the store at a time: half a minute's work or less, after which runs
+that finished meanwhile come first."""
 LONGEST_JOB: Final = timedelta(minutes=30)
-_MARKED_TOGETHER = 20
+_MARKED_TOGETHER = 50
 _LONGEST_TICK = timedelta(minutes=2)
 
 
@@ -79,7 +87,10 @@ class Backlog:
             return Batch(
                 runs=runs,
                 is_complete=len(more) <= limit,
-                pipelines={p.key: p for p in reader.pipelines(name)} if runs else {},
+                pipelines={
+                    pipeline.key: pipeline
+                    for pipeline in reader.pipelines(name, {run.key.pipeline.name for run in runs})
+                },
                 failed_task_runs={
                     run.key: reader.task_runs(run.key) for run in runs if run.state.is_failure
                 },
@@ -127,33 +138,56 @@ class Backlog:
         ends = dict(ends_shown(dagster, {names.asset_key(run.key.pipeline) for run in batch.runs}))
         count, unmarked = 0, []
         try:
-            for run in batch.runs:
-                if self.clock() >= deadline:
-                    break
-                history = as_historical_run(
-                    run,
-                    batch.pipelines[run.key.pipeline],
-                    self.instance,
-                    job_name=jobs[run.key.pipeline],
-                    status=batch.status,
-                    now=self.clock(),
-                    location=location.name if location else None,
-                    task_runs=batch.failed_task_runs.get(run.key, ()),
-                )
-                if history is not None:
-                    if is_older(history, ends.get(history.asset_key)):
-                        history = history.without_asset_events()
-                    elif history.plans_asset:
-                        ends[history.asset_key] = history.ended_at
-                    mirror(dagster, history, location)
-                count += 1
-                unmarked.append(run)
-                if len(unmarked) >= _MARKED_TOGETHER:
-                    self._mark(unmarked)
-                    unmarked = []
+            with holding_connections(dagster) as writing:
+                for run in batch.runs:
+                    if self.clock() >= deadline:
+                        break
+                    self._show(
+                        run,
+                        batch,
+                        writing,
+                        job_name=jobs[run.key.pipeline],
+                        ends=ends,
+                        location=location,
+                    )
+                    count += 1
+                    unmarked.append(run)
+                    if len(unmarked) >= _MARKED_TOGETHER:
+                        self._mark(unmarked)
+                        unmarked = []
         finally:
             self._mark(unmarked)
         return count
+
+    def _show(
+        self,
+        run: Run,
+        batch: Batch,
+        dagster: DagsterInstance,
+        *,
+        job_name: str,
+        ends: dict[AssetKey, datetime],
+        location: Location | None,
+    ) -> None:
+        """Mirror a run, as far as its asset is concerned only where that shows no later one: `ends`
+        says, and is brought up to date."""
+        history = as_historical_run(
+            run,
+            batch.pipelines[run.key.pipeline],
+            self.instance,
+            job_name=job_name,
+            status=batch.status,
+            now=self.clock(),
+            location=location.name if location else None,
+            task_runs=batch.failed_task_runs.get(run.key, ()),
+        )
+        if history is None:
+            return
+        if is_older(history, ends.get(history.asset_key)):
+            history = history.without_asset_events()
+        elif history.plans_asset:
+            ends[history.asset_key] = history.ended_at
+        mirror(dagster, history, location)
 
     def _mark(self, runs: list[Run]) -> None:
         if runs:

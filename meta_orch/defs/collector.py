@@ -120,9 +120,13 @@ class Collector:
         self._publish_freshness(context.instance, status, deadline)
         summary = "; ".join(filter(None, words))
         context.log.info(summary)
+        if request is not None:
+            if failure is not None:  # a tick that fails launches nothing
+                context.log.error(str(failure))
+            return request
         if failure is not None:
             raise failure
-        return request or SkipReason(summary)
+        return SkipReason(summary)
 
     def _left_alone(self) -> str:
         """Why nothing is asked now, and until when; empty where the circuit is closed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,10 +41,14 @@ class StoreReader:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def pipelines(self, instance: str | None = None) -> tuple[Pipeline, ...]:
-        """Pipelines that exist now, by instance and name."""
+    def pipelines(
+        self, instance: str | None = None, names: Collection[str] | None = None
+    ) -> tuple[Pipeline, ...]:
+        """Pipelines that exist now, by instance and name; those of some names, or all."""
+        wanted = None if names is None else sorted(names)
         return tuple(
-            rows.pipeline_from_document(row) for row in self._rows("pipelines", instance=instance)
+            rows.pipeline_from_document(row)
+            for row in self._rows("pipelines", instance=instance, names=wanted)
         )
 
     def fingerprint(self, instance: str) -> str | None:

@@ -203,6 +203,17 @@ def test_more_than_fits_in_a_tick_is_one_job_run(world: World) -> None:
     assert world.statuses() == {}
 
 
+def test_a_server_that_is_away_does_not_keep_the_job_from_what_the_store_holds(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(collector.AT_ONCE + 1):
+        world.finish(f"pipeline_{number}")
+    world.tick()
+    world.fake.fail_with(DOWN)
+    assert isinstance(world.tick(), RunRequest)
+    assert str(DOWN) in capsys.readouterr().err
+
+
 def run_backlog_job(world: World) -> None:
     job = world.load().resolve_job_def(f"{NAME}__mirror_backlog")
     assert job.execute_in_process(instance=world.dagster).success

@@ -33,13 +33,22 @@ class DagsterServer(Server):
     so is a location whose catalogue changed loaded anew.
     """
 
-    def __init__(self, folder: Path, *, locations: Mapping[str, str], **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        locations: Mapping[str, str],
+        postgres_url: str | None = None,
+        **options: Any,
+    ) -> None:
         """
         Args:
             locations: a module with definitions for each code location's name.
+            postgres_url: where runs and events are kept; in SQLite files where it is None.
             options: those of `Server`.
         """
         super().__init__(folder, environment=Path(sys.prefix), **options)
+        self._postgres_url = postgres_url
         self._locations = {name: (module, free_port()) for name, module in locations.items()}
 
     def graphql(self, query: str, **variables: Any) -> Any:
@@ -54,8 +63,12 @@ class DagsterServer(Server):
         return answer["data"]
 
     def _launch(self) -> None:
-        self._home.mkdir(exist_ok=True)
-        shutil.copyfile(_SETTINGS, self._home / "dagster.yaml")
+        self.home.mkdir(exist_ok=True)
+        shutil.copyfile(_SETTINGS, self.home / "dagster.yaml")
+        if self._postgres_url is not None:
+            storage = {"storage": {"postgres": {"postgres_url": self._postgres_url}}}
+            with (self.home / "dagster.yaml").open("a") as settings:
+                yaml.safe_dump(storage, settings)
         workspace_file = self.folder / "workspace.yaml"
         workspace_file.write_text(self._workspace())
         # Or several processes would make the tables at once, of which all but one fail.
@@ -114,8 +127,9 @@ class DagsterServer(Server):
         return {}
 
     def _variables(self) -> Mapping[str, str]:
-        return {"DAGSTER_HOME": str(self._home)}
+        return {"DAGSTER_HOME": str(self.home)}
 
     @property
-    def _home(self) -> Path:
+    def home(self) -> Path:
+        """Its `DAGSTER_HOME`."""
         return self.folder / "home"
