@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,16 +101,13 @@ def _row(pipelines: int, past: int, seen: _Seen, plain: float) -> tuple[object, 
     )
 
 
-@contextmanager
-def _dagster(folder: Path, url: str) -> Iterator[tuple[float, DagsterInstance]]:
-    settings = {"META_ORCH_CONFIG": str(folder / "meta_orch.yaml")}
-    locations = {"meta_orch": "meta_orch.definitions"}
-    server = DagsterServer(
-        folder / "dagster", locations=locations, postgres_url=url, settings=settings
+def _dagster(folder: Path, url: str) -> DagsterServer:
+    return DagsterServer(
+        folder / "dagster",
+        locations={"meta_orch": "meta_orch.definitions"},
+        postgres_url=url,
+        settings={"META_ORCH_CONFIG": str(folder / "meta_orch.yaml")},
     )
-    begin = time.monotonic()
-    with server, DagsterInstance.from_config(str(server.home)) as instance:
-        yield begin, instance
 
 
 def _watch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,17 +39,35 @@ def expected(
     for run in runs:
         if run.state.is_terminal and run.key.pipeline.name in set(known):
             by_pipeline[run.key.pipeline.name].append(run)
-    candidates = []
-    for name, finished in by_pipeline.items():
+    candidates: list[Candidate] = []
+    for finished in by_pipeline.values():
         finished.sort(key=lambda run: (run.effective_at or EARLIEST, run.key.run_id), reverse=True)
         candidates += [
-            (age, not finished[0].state.is_failure, name, run)
+            Candidate(age, not finished[0].state.is_failure, run)
             for age, run in enumerate(finished[:history])
             if run.key not in mirrored
         ]
-    chosen = sorted(candidates, key=lambda candidate: candidate[:3])[:limit]
-    chosen.sort(key=lambda candidate: (candidate[1], candidate[2], -candidate[0]))
-    return [candidate[3] for candidate in chosen]
+    candidates.sort(key=Candidate.newest_first)
+    news, rest = candidates[: limit // 4], candidates[limit // 4 :]
+    rest.sort(key=lambda candidate: candidate.by_urgency())
+    chosen = (news + rest)[:limit]
+    chosen.sort(key=lambda c: (c.is_well, c.run.key.pipeline.name, -c.age))
+    return [candidate.run for candidate in chosen]
+
+
+class Candidate(NamedTuple):
+    age: int
+    """How many newer runs its pipeline has."""
+    is_well: bool
+    """Whether its pipeline's latest run did not fail."""
+    run: Run
+
+    def newest_first(self) -> tuple[float, str, int]:
+        ended = (self.run.effective_at or EARLIEST) - EARLIEST
+        return -ended.total_seconds(), self.run.key.pipeline.name, self.age
+
+    def by_urgency(self) -> tuple[object, ...]:
+        return self.age, self.is_well, *self.newest_first()
 
 
 runs = st.builds(
@@ -108,6 +127,16 @@ def test_the_newest_of_every_pipeline_come_before_older_ones_and_failures_first(
         }.items():
             found = store.runs_to_mirror(INSTANCE, history=20, limit=limit)
             assert [f"{run.key.pipeline.name}/{run.key.run_id}" for run in found] == chosen
+
+
+def test_a_quarter_is_what_ended_last_however_much_there_is_to_catch_up_with() -> None:
+    names = [f"pipeline_{number}" for number in range(20)]
+    runs = [ended("run", name, 1, RunState.FAILED) for name in names[:-1]]
+    news = ended("run", names[-1], 2)
+    with fresh_store() as store:
+        save(store, [*runs, news], names)
+        assert news not in store.runs_to_mirror(INSTANCE, history=20, limit=3)
+        assert news in store.runs_to_mirror(INSTANCE, history=20, limit=4)
 
 
 def test_what_is_mirrored_is_not_chosen_again_until_its_outcome_changes() -> None:

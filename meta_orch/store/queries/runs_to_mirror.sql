@@ -1,8 +1,10 @@
 -- One row per run of an instance that Dagster should show and does not yet, as a document.
 -- Among the last `history` finished runs of each pipeline of the catalogue, those whose outcome is
 -- not mirrored. A run that comes before its pipeline waits for it.
--- The newest of every pipeline are taken before anybody's older ones; what is taken is ordered with
--- pipelines whose latest run failed first, and oldest first within a pipeline.
+-- A quarter of what is taken are the runs that ended last, so that news does not wait for the past.
+-- For the rest, the newest of every pipeline are taken before anybody's older ones, and of pipelines
+-- whose latest run failed before others. What is taken is ordered with these first as well, and oldest
+-- first within a pipeline.
 WITH finished AS (
   SELECT
     pipeline,
@@ -36,7 +38,9 @@ WITH finished AS (
 ), chosen AS (
   FROM ranked
   WHERE is_pending
-  ORDER BY age, latest_failed DESC, pipeline
+  ORDER BY
+    row_number() OVER (ORDER BY effective_at DESC, pipeline, run_id DESC) <= $limit // 4 DESC,
+    age, latest_failed DESC, effective_at DESC, pipeline
   LIMIT $limit
 )
 SELECT to_json(r)
