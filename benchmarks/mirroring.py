@@ -69,10 +69,14 @@ def run(settings: Settings, say: Say) -> Sequence[Table]:
         say(f"giving {pipelines} pipelines {past} runs each")
         found(folder, pipelines)
         give_past(folder, past, datetime.now(UTC))
-        with running_postgres(folder) as url, _dagster(folder, url) as (begin, instance):
-            seen = _watch(folder, instance, begin, settings.newcomers, say)
+        with running_postgres(folder) as url:
+            server = _dagster(folder, url)
+            begin = time.monotonic()
+            with server, DagsterInstance.from_config(str(server.home)) as instance:
+                seen = _watch(folder, instance, begin, settings.newcomers, say)
             say("writing runs in Dagster's own way")
-            plain = _plain_rate(folder, instance)
+            with DagsterInstance.from_config(str(server.home)) as instance:
+                plain = _plain_rate(folder, instance)
         rows.append(_row(pipelines, past, seen, plain))
     return [
         Table(
