@@ -18,6 +18,7 @@ from benchmarks import (
     latency,
     location_load,
     mirroring,
+    peer,
     quiet_tick,
 )
 from benchmarks.machine import describe_load, describe_machine, describe_versions, today
@@ -33,6 +34,7 @@ BENCHMARKS: Sequence[ModuleType] = (
     latency,
     initial_load,
     mirroring,
+    peer,
 )
 NAMES = tuple(benchmark.NAME for benchmark in BENCHMARKS)
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"

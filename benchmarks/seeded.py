@@ -19,7 +19,13 @@ from benchmarks.programs.bare import PIPELINES
 from benchmarks.seeding import Extent, seed_airflow, seed_prefect
 from meta_orch.config.models import InstanceConfig
 from meta_orch.demo.processes import Process, wait_until
-from meta_orch.demo.servers import AirflowServer, DagsterServer, PrefectServer, Server
+from meta_orch.demo.servers import (
+    Airflow2Server,
+    AirflowServer,
+    DagsterServer,
+    PrefectServer,
+    Server,
+)
 from meta_orch.domain.time import parse_instant
 
 ROOT = Path(__file__).parent.parent
@@ -290,6 +296,42 @@ class PastAirflow(SeededPast):
     def login(self) -> dict[str, Any]:
         login = {"type": "token", "username": AirflowServer.username}
         return {"login": {**login, "password": f"${{{self._PASSWORD}}}"}}
+
+
+class PastAirflow2(SeededPast):
+    type = "airflow"
+    PASSWORD = "BENCHMARK_PAST_AIRFLOW_2_PASSWORD"  # noqa: S105  # the variable's name
+
+    def __init__(self, folder: Path, extent: Extent) -> None:
+        super().__init__(folder, extent)
+        self.server = self._airflow = _Airflow2Api(self._folder, dags=folder / "dags")
+        os.environ[self.PASSWORD] = self._airflow.password
+
+    def seed(self, now: datetime) -> None:
+        airflow = self._airflow
+        seed_airflow(self._folder, airflow.environment, self.extent, now, Airflow2Server)
+        # Its user is that of the server which made the rows, with a password of its own.
+        with closing(sqlite3.connect(airflow.database)) as connection, connection:
+            for table in ("ab_user_role", "ab_user"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        airflow.make_user()
+
+    def is_page(self, target: str) -> bool:
+        return target.startswith("/api/v1/dags/~/dagRuns")
+
+    def version(self) -> str:
+        return f"Airflow {self._airflow.request('GET', '/api/v1/version')['version']}"
+
+    def login(self) -> dict[str, Any]:
+        login = {"type": "basic", "username": AirflowServer.username}
+        return {"login": {**login, "password": f"${{{self.PASSWORD}}}"}}
+
+
+class _Airflow2Api(Airflow2Server):
+    """The webserver alone."""
+
+    def wait_until_ready(self) -> None:
+        self._wait(lambda: self._read_health() is not None)
 
 
 class _AirflowApi(AirflowServer):

@@ -31,6 +31,8 @@ class Settings:
     """Numbers of pipelines, and of runs that each has behind it, that Dagster is to show."""
     newcomers: int = 20
     """Runs that end while it does."""
+    peer: tuple[tuple[int, int], ...] = ((100, 1_000), (1_000, 1_000))
+    """Numbers of pipelines and of runs that meta_orch and its peer bring into Dagster."""
     loads: int = 5
     """Of the definitions, each in a fresh interpreter."""
     reloads: int = 3
@@ -57,6 +59,7 @@ class Settings:
             past_loads=1,
             mirrored=((60, 5),),
             newcomers=2,
+            peer=((10, 20),),
             loads=1,
             reloads=1,
             queries=2,

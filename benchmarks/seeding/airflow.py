@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,11 +15,13 @@ from benchmarks.seeding.copying import Row, Template, read_rows
 from benchmarks.seeding.extent import TEMPLATES, Extent, Kind, Outcome
 from benchmarks.seeding.filling import Templates, check_counts, copy_database, fill
 from meta_orch.demo.processes import wait_until
-from meta_orch.demo.servers import AirflowServer
+from meta_orch.demo.servers import Airflow2Server, AirflowServer
 
 _PROGRAM = Path(__file__).parents[1] / "programs" / "airflow_template.py"
 _SECONDS = 300
 _PIPELINE_TABLES = ("dag", "dag_tag", "dag_version", "dag_code", "serialized_dag")
+_AIRFLOW_2_PIPELINE_TABLES = ("dag", "dag_tag", "serialized_dag")
+"""Its code is a row for each file, and the one that there is does for all."""
 _RUN_TABLES = ("dag_run", "task_instance", "task_instance_history")
 """Without rendered fields, which Airflow keeps of the last thirty runs of each DAG only."""
 
@@ -28,18 +30,25 @@ def pipeline_name(number: int) -> str:
     return f"pipeline_{number:05}"
 
 
-def seed_airflow(folder: Path, environment: Path, extent: Extent, now: datetime) -> None:
-    """Make the database of an `AirflowServer` in `folder`, which has none yet.
+def seed_airflow(
+    folder: Path,
+    environment: Path,
+    extent: Extent,
+    now: datetime,
+    server: type[AirflowServer] = AirflowServer,
+) -> None:
+    """Make the database of a server in `folder`, which has none yet.
 
     The pipelines are there as long as no DAG processor runs: it would not find their files.
     """
     database = folder / "airflow.db"
-    copy_database(_template_database(environment, extent.tasks or 1), database)
+    copy_database(_template_database(environment, extent.tasks or 1, server), database)
+    tables = _AIRFLOW_2_PIPELINE_TABLES if server is Airflow2Server else _PIPELINE_TABLES
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         with connection:
-            templates = _templates(connection, extent)
-            for table in (*_RUN_TABLES, *_PIPELINE_TABLES):
+            templates = _templates(connection, extent, tables)
+            for table in (*_RUN_TABLES, *tables):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608
             fill(connection, templates, extent, now)
             check_counts(
@@ -49,19 +58,19 @@ def seed_airflow(folder: Path, environment: Path, extent: Extent, now: datetime)
         connection.execute("ANALYZE")
 
 
-def _template_database(environment: Path, tasks: int) -> Path:
+def _template_database(environment: Path, tasks: int, server: type[AirflowServer]) -> Path:
     """A database in which Airflow itself ran each of `TEMPLATES`, made once per environment."""
     digest = hashlib.sha256(_PROGRAM.read_bytes()).hexdigest()[:10]
     kept = environment / f"benchmark-{tasks}-{digest}.db"
     if not kept.exists():
         with TemporaryDirectory(prefix="meta_orch_") as temporary:
-            made = _run_templates(Path(temporary), environment, tasks)
+            made = _run_templates(Path(temporary), environment, tasks, server)
             copy_database(made, kept.with_suffix(".part"))
         kept.with_suffix(".part").replace(kept)
     return kept
 
 
-def _run_templates(folder: Path, environment: Path, tasks: int) -> Path:
+def _run_templates(folder: Path, environment: Path, tasks: int, make: type[AirflowServer]) -> Path:
     dags = folder / "dags"
     dags.mkdir()
     shutil.copy(_PROGRAM, dags)
@@ -72,9 +81,7 @@ def _run_templates(folder: Path, environment: Path, tasks: int) -> Path:
         Outcome.RETRIED: {last: "stumble"},
         Outcome.FAILED: {last: "fail"},
     }
-    with AirflowServer(
-        folder / "server", dags=dags, environment=environment, settings=settings
-    ) as server:
+    with make(folder / "server", dags=dags, environment=environment, settings=settings) as server:
         server.wait_for_dags([_template_name(kind) for kind in Kind])
         begun = [
             (_template_name(kind), server.start_run(_template_name(kind), **conf[outcome]))
@@ -86,13 +93,13 @@ def _run_templates(folder: Path, environment: Path, tasks: int) -> Path:
             timeout=_SECONDS,
             processes=server.processes,
         )
-    return server.folder / "airflow.db"
+    return server.database
 
 
-def _templates(connection: sqlite3.Connection, extent: Extent) -> Templates:
+def _templates(connection: sqlite3.Connection, extent: Extent, tables: Sequence[str]) -> Templates:
     runs = connection.execute("SELECT run_id FROM dag_run ORDER BY id").fetchall()
     return Templates(
-        {kind: [(_pipeline(connection, kind), timedelta(0))] for kind in Kind},
+        {kind: [(_pipeline(connection, kind, tables), timedelta(0))] for kind in Kind},
         {
             (kind, outcome): _run(connection, kind, run_id, with_tasks=extent.tasks > 0)
             for (kind, outcome), (run_id,) in zip(TEMPLATES, runs, strict=True)
@@ -101,10 +108,10 @@ def _templates(connection: sqlite3.Connection, extent: Extent) -> Templates:
     )
 
 
-def _pipeline(connection: sqlite3.Connection, kind: Kind) -> Template:
+def _pipeline(connection: sqlite3.Connection, kind: Kind, tables: Sequence[str]) -> Template:
     name = _template_name(kind)
     rows: list[Row] = []
-    for table in _PIPELINE_TABLES:
+    for table in tables:
         rows += read_rows(connection, table, "dag_id = ?", name)
     return Template(rows, [name])
 

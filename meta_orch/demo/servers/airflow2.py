@@ -55,18 +55,22 @@ class Airflow2Server(AirflowServer):
         is_new = not self.database.exists()
         super()._prepare_database()
         if is_new:
-            user = {
-                "username": self.username,
-                "password": self.password,
-                "firstname": "Ad",
-                "lastname": "Min",
-                "email": "admin@example.com",
-                "role": "Admin",
-            }
-            options = [part for name, value in user.items() for part in (f"--{name}", value)]
-            airflow = self.environment / "bin" / "airflow"
-            what = "Airflow to make its user"
-            self.run("Airflow users create", [airflow, "users", "create", *options], what=what)
+            self.make_user()
+
+    def make_user(self) -> None:
+        """The administrator, in a database that has none."""
+        user = {
+            "username": self.username,
+            "password": self.password,
+            "firstname": "Ad",
+            "lastname": "Min",
+            "email": "admin@example.com",
+            "role": "Admin",
+        }
+        options = [part for name, value in user.items() for part in (f"--{name}", value)]
+        airflow = self.environment / "bin" / "airflow"
+        what = "Airflow to make its user"
+        self.run("Airflow users create", [airflow, "users", "create", *options], what=what)
 
     def _wish(self, run: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"dag_run_id": run, "conf": parameters}
