@@ -40,6 +40,8 @@ class _Server:
     pipelines: dict[PipelineKey, Pipeline] = field(default_factory=dict)
     sources: dict[PipelineKey, str] = field(default_factory=dict)
     records: dict[RunKey, _Record] = field(default_factory=dict)
+    earlier: dict[RunKey, tuple[TaskRun, ...]] = field(default_factory=dict)
+    """Attempts before the last, by run."""
     sequence: int = 0
     """Of the last change of any run."""
 
@@ -171,6 +173,7 @@ class FakeOrchestrator(Orchestrator):
     def clear(self, key: RunKey) -> Run:
         """Let a run, with all its tasks, run again under the same key."""
         record = self._records[key]
+        self._server.earlier[key] = (*self._server.earlier.get(key, ()), *record.task_runs)
         again: dict[str, Any] = {
             "state": RunState.RUNNING,
             "native_state": "running",
@@ -192,6 +195,7 @@ class FakeOrchestrator(Orchestrator):
     def delete(self, key: RunKey) -> None:
         """Delete a run; the server keeps no trace of it."""
         del self._records[key]
+        self._server.earlier.pop(key, None)
 
     def fail_with(self, error: OrchestratorError, *, after_pages: int = 0) -> None:
         """Answer every call with `error` until `recover`; `read_changes` first yields so many
@@ -257,7 +261,10 @@ class FakeOrchestrator(Orchestrator):
                     task_run
                     for record in page
                     if _ended_since(record.run, horizon)
-                    for task_run in record.task_runs
+                    for task_run in (
+                        *self._server.earlier.get(record.run.key, ()),
+                        *record.task_runs,
+                    )
                 ),
                 gone=tuple(key for key in sorted(open_runs) if key not in self._records)
                 if is_last

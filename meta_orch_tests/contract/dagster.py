@@ -54,6 +54,7 @@ class DagsterSubject(Subject):
         Feature.ASSETS: "sensors and conditions start what depends on assets",
         Feature.TRIGGERS: "sensors and conditions do, in code",
         Feature.UPSTREAM_FAILED: "a step that never ran leaves nothing",
+        Feature.EARLIER_ATTEMPTS: "a step's statistics tell its last attempt",
         Feature.MAP_INDEX: "mapped steps have keys",
         Feature.OWNERS: "only assets have owners in every version",
         Feature.SOURCES: "the webserver has no sources",

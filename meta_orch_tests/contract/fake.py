@@ -102,6 +102,8 @@ class FakeSubject(Subject):
             if run.state.is_terminal or run.key in self._stays_open:
                 continue
             if run.key.pipeline.name == self.pipelines[Role.FAILING]:
+                for task_run in self._server.task_runs(run.key):
+                    self._server.finish_task_run(task_run, RunState.FAILED)
                 self._server.clear(run.key)  # the retry
                 self._fail(run.key)
             else:

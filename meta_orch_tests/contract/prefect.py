@@ -52,6 +52,7 @@ class PrefectSubject(Subject):
     parameter = "left"
     lacks: ClassVar = {
         Feature.TASK_SETTINGS: "a task run tells its retries and no more",
+        Feature.EARLIER_ATTEMPTS: "a task run is its last attempt",
         Feature.MAP_INDEX: "the runs of a mapped task are told apart by random keys",
         Feature.ASSETS: _ONLY_FROM_RUNS,
         Feature.TRIGGERS: _ONLY_FROM_RUNS,

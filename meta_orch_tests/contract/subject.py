@@ -50,6 +50,7 @@ class Feature(StrEnum):
     MAP_INDEX = "numbers of the runs of a mapped task"
     UPSTREAM_FAILED = "task runs that never ran because of others"
     ATTEMPTS = "numbered attempts of a task"
+    EARLIER_ATTEMPTS = "attempts of a task before the last"
     ASSETS = "assets that pipelines write and read"
     TRIGGERS = "pipelines that start pipelines, known beforehand"
     CRON_TIME_ZONE = "the time zone of a cron expression"

@@ -66,6 +66,24 @@ def test_a_task_that_was_tried_twice_says_so(subject: Subject, watcher: Watcher)
     assert failed.attempt == 2
 
 
+@pytest.mark.needs(Feature.EARLIER_ATTEMPTS)
+def test_each_attempt_of_a_task_is_known(subject: Subject, watcher: Watcher) -> None:
+    key = subject.start(subject.pipelines[Role.FAILING])
+    watcher.read_until_end(key)
+    (last,) = [t for t in watcher.tasks_of(key).values() if t.state is RunState.FAILED]
+    attempts = {
+        task_run.attempt: task_run
+        for (run, task_run_id, _), task_run in watcher.task_runs.items()
+        if run == key and task_run_id == last.task_run_id
+    }
+    assert sorted(attempts) == [1, 2]
+    first = attempts[1]
+    assert first.started_at is not None
+    assert first.ended_at is not None
+    assert last.started_at is not None
+    assert first.started_at <= first.ended_at <= last.started_at
+
+
 @pytest.mark.needs(Feature.UPSTREAM_FAILED)
 def test_a_task_that_never_ran_because_of_another_is_no_failure_of_its_own(
     subject: Subject, watcher: Watcher

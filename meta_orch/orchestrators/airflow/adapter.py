@@ -18,6 +18,7 @@ from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.secrets import MASK, mask_secrets
 from meta_orch.domain.time import Window
 from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi
+from meta_orch.orchestrators.airflow.attempts import EarlierAttempts
 from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_fingerprint
 from meta_orch.orchestrators.airflow.changes import ChangeReader
 from meta_orch.orchestrators.airflow.connecting import connect_api
@@ -69,6 +70,7 @@ class AirflowOrchestrator(Orchestrator):
         self._connections = config.connections
         self._sweep_every = sweep_every
         self._transport = Transport(config)
+        self._earlier_attempts = EarlierAttempts()
         self._api: AirflowApi | None = None
         self._lock = threading.Lock()
 
@@ -108,6 +110,7 @@ class AirflowOrchestrator(Orchestrator):
                 self._selection,
                 self._sweep_every,
                 self._connections,
+                self._earlier_attempts,
             )
             yield from reader.read(read_cursor(cursor, since), open_runs)
 

@@ -220,6 +220,16 @@ class AirflowApi:
         following = None if page.next is None else TaskInstancesPlace(offset=page.next)
         return TaskInstancesPage(page.rows, following)
 
+    def tries(self, dag_id: str, run_id: str, task_id: str, map_index: int | None) -> list[Fields]:
+        """Every attempt of a task of a run; none where this Airflow does not keep them."""
+        mapped = "" if map_index is None else f"/{map_index}"
+        path = f"/dags/{{dag_id}}/dagRuns/{{run_id}}/taskInstances/{{task_id}}{mapped}/tries"
+        try:
+            answer = self._get(path, dag_id=dag_id, run_id=run_id, task_id=task_id)
+        except NotFound:
+            return []  # before 2.10, or deleted since it was listed
+        return answer.rows("task_instances", "an attempt")
+
     def _task_instances_of(self, dag_id: str, run_id: str) -> Iterator[Fields]:
         try:
             yield from self._offset_pages(

@@ -26,6 +26,7 @@ from datetime import datetime, timedelta
 from meta_orch.domain.readings import Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.orchestrators.airflow.api import AirflowApi, RunsPage, RunsPlace
+from meta_orch.orchestrators.airflow.attempts import EarlierAttempts
 from meta_orch.orchestrators.airflow.cursor import Cursor, Pass, Span, TaskSweep
 from meta_orch.orchestrators.airflow.parse import Place, read_run, read_task_run
 from meta_orch.orchestrators.answers import Fields, RequestRefused
@@ -55,6 +56,8 @@ class _SpanPage:
 class ChangeReader:
     """Args:
     connections: how many spans of history are read at once.
+    earlier: reads what tasks that were tried again did before. Of history it is not read: each task
+        would take a request.
     """
 
     api: AirflowApi
@@ -62,6 +65,7 @@ class ChangeReader:
     selection: Selection
     sweep_every: timedelta
     connections: int
+    earlier: EarlierAttempts
 
     def read(self, start: Cursor, open_runs: Collection[RunKey]) -> Iterator[Changes]:
         """The pages of one pass, and then of what history is left."""
@@ -69,7 +73,8 @@ class ChangeReader:
         cursor = start
         for cursor, page in self._updated(start):
             runs, task_runs = self._parse(page.rows, seen, start.horizon)
-            yield _changes(cursor, runs, task_runs)
+            before = self.earlier.read(self.api, self.place, task_runs)
+            yield _changes(cursor, runs, (*before, *task_runs))
         wanted = {run for run in open_runs if run.pipeline.name in self.selection}
         now = cursor.watermark + OVERLAP
         is_due = cursor.swept_at is None or now - cursor.swept_at >= self.sweep_every
