@@ -115,6 +115,10 @@ class PrefectInMemory:
             reply = self._answer(request)
         except Unsupported as error:
             reply = Reply({"detail": f"not in this server: {error}"}, status=501)
+        return self.dated(reply)
+
+    def dated(self, reply: Reply) -> Reply:
+        """With the server's clock."""
         date = self.now.strftime("%a, %d %b %Y %H:%M:%S GMT")
         return replace(reply, headers={"Date": date, **reply.headers})
 
