@@ -69,6 +69,7 @@ class AirflowSubject(Subject):
     lacks: ClassVar = {Feature.RRULE: "schedules are cron, intervals, assets or code"}
     root = "/api/v2"
     login = "token"
+    username = "admin"
     added = _ADDED
     """The text of a file with a DAG."""
 
@@ -183,7 +184,7 @@ class AirflowSubject(Subject):
                 "url": self._url,
                 "login": {
                     "type": self.login,
-                    "username": "admin",
+                    "username": self.username,
                     "password": f"${{{variable}}}",
                 },
                 # A server that runs DAGs on a busy machine may take its time.
@@ -240,7 +241,7 @@ class AirflowSubject(Subject):
     def _authorization(self) -> str:
         if self._token is None:
             self._token = ""  # none is needed to get one
-            login = {"username": "admin", "password": self._password}
+            login = {"username": self.username, "password": self._password}
             answer, _ = self._request("POST", "/auth/token", login)
             self._token = answer["access_token"]
         return f"Bearer {self._token}"
@@ -261,7 +262,7 @@ class Airflow2Subject(AirflowSubject):
         return {"dag_run_id": run_id, "conf": parameters}
 
     def _authorization(self) -> str:
-        return f"Basic {b64encode(f'admin:{self._password}'.encode()).decode()}"
+        return f"Basic {b64encode(f'{self.username}:{self._password}'.encode()).decode()}"
 
 
 def live_airflow(request: pytest.FixtureRequest, label: str) -> Subject:

@@ -12,6 +12,7 @@ from meta_orch_tests.contract.airflow import live_airflow, recorded_airflow
 from meta_orch_tests.contract.dagster import LOCATION, MODULE, live_dagster
 from meta_orch_tests.contract.fake import FakeSubject
 from meta_orch_tests.contract.prefect import live_prefect, recorded_prefect
+from meta_orch_tests.contract.simulated_airflow import SIMULATED
 from meta_orch_tests.contract.subject import Subject, Watcher
 
 Open = Callable[[pytest.FixtureRequest, str], Subject]
@@ -22,6 +23,7 @@ SUBJECTS: Mapping[str, Open] = {
     "airflow-3.3.2-recorded": recorded_airflow("3.3.2"),
     "airflow-3.0.6-recorded": recorded_airflow("3.0.6"),
     "airflow-2.11.2-recorded": recorded_airflow("2.11.2"),
+    **SIMULATED,
     "airflow-live": live_airflow,
     "prefect-3.8.8-recorded": recorded_prefect,
     "prefect-live": live_prefect,

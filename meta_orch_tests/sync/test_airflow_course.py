@@ -3,8 +3,9 @@ Airflow holds: the adapter and the collector together, before a simulated server
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import settings
@@ -19,12 +20,14 @@ from meta_orch_tests.orchestrators.airflow.servers import (
     adapter_in_memory,
 )
 from meta_orch_tests.orchestrators.airflow.simulated import SimulatedAirflow
+from meta_orch_tests.orchestrators.airflow.simulated_v1 import SimulatedAirflow2
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 from meta_orch_tests.support.loopback import Reply, Request
 
 INSTANCE = "airflow_test"
 LOOKBACK = timedelta(days=30)
 DAGS = ("orders", "refunds", "sales")
+VERSIONS = (SimulatedAirflow, partial(SimulatedAirflow, has_cursors=False), SimulatedAirflow2)
 Runs = dict[tuple[str, str], tuple[object, ...]]
 Tasks = dict[tuple[str, str, str], str]
 picks = st.integers(0, 100)
@@ -42,14 +45,14 @@ class Killed(BaseException):
 
 class Course(RuleBasedStateMachine):
     @initialize(
-        has_cursors=st.booleans(),
+        make=st.sampled_from(VERSIONS),
         page_size=st.integers(2, 5),
         skew=st.sampled_from([timedelta(0), timedelta(minutes=9), timedelta(minutes=-9)]),
     )
-    def begin(self, has_cursors: bool, page_size: int, skew: timedelta) -> None:
+    def begin(self, make: Callable[[], SimulatedAirflow], page_size: int, skew: timedelta) -> None:
         self.context = fresh_store()
         self.store = MemoryStore(self.context.__enter__())
-        self.airflow = SimulatedAirflow(has_cursors=has_cursors)
+        self.airflow = make()
         self.page_size = page_size
         self.skew = skew
         self.requests = 0
@@ -207,7 +210,12 @@ class Course(RuleBasedStateMachine):
             runs = reader.answer(
                 "SELECT pipeline, run_id, native_state, started_at, ended_at FROM runs"
             ).rows
-            tasks = reader.answer("SELECT pipeline, run_id, task, native_state FROM task_runs").rows
+            tasks = reader.answer(
+                """
+                SELECT pipeline, run_id, task, native_state FROM task_runs
+                QUALIFY attempt = max(attempt) OVER (PARTITION BY pipeline, run_id, task)
+                """
+            ).rows
         return (
             {(dag, run): tuple(rest) for dag, run, *rest in runs if dag in names},
             {(dag, run, task): state for dag, run, task, state in tasks if dag in names},

@@ -1,14 +1,16 @@
 """An Airflow in memory behind HTTP: as much of `/api/v2` as the adapter reads, with Airflow's own
-paging, ordering and clock. What it does is what Airflow 3.3.2 and 3.0.6 did."""
+paging, ordering and clock. What it does is what Airflow 3.3.2 and 3.0.6 did: the contract suite
+runs on it as on them. `simulated_v1.py` is an Airflow 2."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from meta_orch_tests.orchestrators.airflow.servers import empty_airflow
@@ -24,12 +26,28 @@ class SimulatedRun:
     dag_id: str
     run_id: str
     state: str
-    started_at: datetime
+    started_at: datetime | None
     updated_at: datetime
     ended_at: datetime | None = None
+    asked_for_at: datetime | None = None
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    times_cleared: int = 0
     task_state: str | None = None
     """Of its tasks, where it is not that of the run."""
     tasks_updated_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SimulatedTask:
+    """What a task does in each run."""
+
+    name: str
+    ends_as: str | None = None
+    """The state of its run where it is None."""
+    attempts: int = 1
+    map_index: int = -1
+    has_times: bool = True
+    """Whether it ever begins."""
 
 
 @dataclass
@@ -40,6 +58,17 @@ class SimulatedDag:
     has_run: bool = True
     is_paused: bool = False
     tasks: Sequence[str] = ("only",)
+    edges: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Downstream tasks by task."""
+    about_tasks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """More that the API tells of a task."""
+    does: Sequence[SimulatedTask] = (SimulatedTask("extract"), SimulatedTask("load"))
+    ends_as: str = "success"
+    listed: Mapping[str, Any] = field(default_factory=dict)
+    """More that the list of DAGs tells, and the details."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """More that the details tell."""
+    source: str = ""
 
     @property
     def version_id(self) -> str:
@@ -59,6 +88,9 @@ class SimulatedAirflow:
     now: datetime = NOON
     runs: list[SimulatedRun] = field(default_factory=list)
     dags: dict[str, SimulatedDag] = field(default_factory=dict)
+    assets: Sequence[Mapping[str, Any]] = ()
+    dependencies: Mapping[str, Any] = field(default_factory=lambda: {"nodes": [], "edges": []})
+    pools: Sequence[Mapping[str, Any]] = ()
     before_each: Callable[[Request], None] = lambda _: None
     """Called before a request is answered: what happens meanwhile."""
 
@@ -71,9 +103,21 @@ class SimulatedAirflow:
     def end(self, run: SimulatedRun, state: str = "success") -> None:
         run.state, run.ended_at, run.updated_at = state, self.now, self.now
 
-    def clear(self, run: SimulatedRun) -> None:
-        run.state, run.ended_at, run.updated_at = "running", None, self.now
-        run.started_at = self.now
+    def clear(self, run: SimulatedRun, state: str = "running") -> None:
+        run.state, run.ended_at, run.updated_at = state, None, self.now
+        run.started_at = self.now if state == "running" else None
+        run.times_cleared += 1
+
+    def work(self) -> None:
+        """Let some seconds pass: what is queued begins, and what runs ends as its DAG does."""
+        self.now += timedelta(seconds=3)
+        for run in self.runs:
+            dag = self.dags.get(run.dag_id)
+            if run.state == "queued" and dag is not None and not dag.is_paused:
+                run.state, run.started_at, run.updated_at = "running", self.now, self.now
+                dag.has_run = True
+            elif run.state == "running" and dag is not None:
+                self.end(run, dag.ends_as)
 
     def mark_tasks(self, run: SimulatedRun, state: str) -> None:
         """Set the state of a run's tasks by hand; the run is as it was."""
@@ -95,15 +139,16 @@ class SimulatedAirflow:
 
     def answer(self, request: Request) -> Reply:
         self.before_each(request)
+        reply = self._reply(request)
+        date = format_datetime(self.now, usegmt=True)
+        return Reply(reply.body, reply.status, {"Date": date}, reply.delay, reply.cut_after)
+
+    def _reply(self, request: Request) -> Reply:
         for pattern, method in _ROUTES:
             match = re.fullmatch(pattern, f"{request.method} {request.path}")
             if match:
-                reply = getattr(self, method)(request, *match.groups())
-                break
-        else:
-            reply = empty_airflow(request)
-        date = format_datetime(self.now, usegmt=True)
-        return Reply(reply.body, reply.status, {"Date": date}, reply.delay, reply.cut_after)
+                return getattr(self, method)(request, *map(unquote, match.groups()))
+        return empty_airflow(request)
 
     def _list_runs(self, request: Request) -> Reply:
         query = dict(request.query)
@@ -151,11 +196,39 @@ class SimulatedAirflow:
         page = found[body["page_offset"] :][: body["page_limit"]]
         return Reply({"dag_runs": [_run(run) for run in page], "total_entries": len(found)})
 
-    def _one_run(self, _: Request, dag_id: str, run_id: str) -> Reply:
-        for run in self.runs:
-            if (run.dag_id, run.run_id) == (dag_id, run_id):
-                return Reply(_run(run))
-        return Reply({"detail": "The DagRun was not found"}, status=404)
+    def _one_run(self, request: Request, dag_id: str, run_id: str) -> Reply:
+        run = self._find(dag_id, run_id)
+        if run is None:
+            return Reply({"detail": "The DagRun was not found"}, status=404)
+        if request.method == "DELETE":
+            self.delete(run)
+            return Reply(status=204)
+        if request.method == "PATCH":
+            # Its end stays.
+            run.state, run.updated_at = request.body["state"], self.now
+        return Reply(_run(run))
+
+    def _clear_run(self, _: Request, dag_id: str, run_id: str) -> Reply:
+        run = self._find(dag_id, run_id)
+        if run is None:
+            return Reply({"detail": "The DagRun was not found"}, status=404)
+        self.clear(run, "queued")
+        return Reply(_run(run))
+
+    def _create_run(self, request: Request, dag_id: str) -> Reply:
+        if dag_id not in self.dags:
+            return Reply({"detail": "The DAG was not found"}, status=404)
+        run_id = request.body["dag_run_id"]
+        if self._find(dag_id, run_id):
+            return Reply({"detail": "The DagRun exists"}, status=409)
+        run = self.start(dag_id, run_id)
+        run.state, run.started_at, run.asked_for_at = "queued", None, self.now
+        run.conf = request.body["conf"]
+        return Reply(_run(run))
+
+    def _find(self, dag_id: str, run_id: str) -> SimulatedRun | None:
+        found = [run for run in self.runs if (run.dag_id, run.run_id) == (dag_id, run_id)]
+        return found[0] if found else None
 
     def _runs_of_dag(self, _: Request, dag_id: str) -> Reply:
         dag = self.dags[dag_id]
@@ -173,9 +246,9 @@ class SimulatedAirflow:
         query = dict(request.query)
         since = datetime.fromisoformat(query["updated_at_gte"])
         rows = [
-            _task_instance(run, task)
+            row
             for run in self.runs
-            for task in ("extract", "load")
+            for row in self._tasks_of(run)
             if max(run.updated_at, run.tasks_updated_at or run.updated_at) >= since
         ]
         begin, limit = int(query["offset"]), int(query["limit"])
@@ -195,9 +268,24 @@ class SimulatedAirflow:
         )
 
     def _page_of_tasks(self, runs: list[SimulatedRun], offset: int, limit: int) -> Reply:
-        rows = [_task_instance(run, task) for run in runs for task in ("extract", "load")]
+        rows = [row for run in runs for row in self._tasks_of(run)]
         page = rows[offset : offset + limit]
         return Reply({"task_instances": page, "total_entries": len(rows)})
+
+    def _tasks_of(self, run: SimulatedRun) -> list[dict[str, Any]]:
+        dag = self.dags.get(run.dag_id)
+        does = dag.does if dag else SimulatedDag(run.dag_id).does
+        return [_task_instance(run, task) for task in does]
+
+    def _tries(self, _: Request, dag_id: str, run_id: str, task_id: str) -> Reply:
+        run = self._find(dag_id, run_id)
+        rows = [row for row in self._tasks_of(run) if row["task_id"] == task_id] if run else []
+        tries = [
+            {**row, "try_number": number, "state": "failed", "end_date": row["start_date"]}
+            for row in rows
+            for number in range(1, row["try_number"])
+        ]
+        return Reply({"task_instances": [*tries, *rows], "total_entries": len(tries) + len(rows)})
 
     def _list_dags(self, request: Request) -> Reply:
         query = dict(request.query)
@@ -217,14 +305,38 @@ class SimulatedAirflow:
 
     def _details(self, _: Request, dag_id: str) -> Reply:
         dag = self.dags[dag_id]
-        return Reply({**_dag(dag), "latest_dag_version": _version(dag)})
+        return Reply({**_dag(dag), **dag.details, "latest_dag_version": _version(dag)})
+
+    def _change_dag(self, request: Request, dag_id: str) -> Reply:
+        self.dags[dag_id].is_paused = request.body["is_paused"]
+        return Reply(_dag(self.dags[dag_id]))
 
     def _tasks(self, _: Request, dag_id: str) -> Reply:
+        dag = self.dags.get(dag_id)
+        if dag is None:
+            return Reply({"detail": "The DAG was not found"}, status=404)
         tasks = [
-            {"task_id": name, "operator_name": "@task", "downstream_task_ids": []}
-            for name in self.dags[dag_id].tasks
+            {
+                "task_id": name,
+                "operator_name": "@task",
+                "downstream_task_ids": list(dag.edges.get(name, ())),
+                **dag.about_tasks.get(name, {}),
+            }
+            for name in dag.tasks
         ]
         return Reply({"tasks": tasks, "total_entries": len(tasks)})
+
+    def _source(self, _: Request, dag_id: str) -> Reply:
+        return Reply({"content": self.dags[dag_id].source})
+
+    def _assets(self, _: Request) -> Reply:
+        return Reply({"assets": self.assets, "total_entries": len(self.assets)})
+
+    def _pools(self, _: Request) -> Reply:
+        return Reply({"pools": self.pools, "total_entries": len(self.pools)})
+
+    def _dependencies(self, _: Request) -> Reply:
+        return Reply(self.dependencies)
 
 
 _ROUTES = (
@@ -237,7 +349,15 @@ _ROUTES = (
     (r"GET /api/v2/dags/([^/]+)/details", "_details"),
     (r"GET /api/v2/dags/([^/]+)/tasks", "_tasks"),
     (r"GET /api/v2/dags/([^/]+)/dagRuns", "_runs_of_dag"),
-    (r"GET /api/v2/dags/([^/]+)/dagRuns/([^/]+)", "_one_run"),
+    (r"PATCH /api/v2/dags/([^/]+)", "_change_dag"),
+    (r"POST /api/v2/dags/([^/]+)/dagRuns", "_create_run"),
+    (r"(?:GET|PATCH|DELETE) /api/v2/dags/([^/]+)/dagRuns/([^/]+)", "_one_run"),
+    (r"POST /api/v2/dags/([^/]+)/dagRuns/([^/]+)/clear", "_clear_run"),
+    (r"GET /api/v2/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/tries", "_tries"),
+    (r"GET /api/v2/dagSources/([^/]+)", "_source"),
+    (r"GET /api/v2/assets", "_assets"),
+    (r"GET /api/v2/pools", "_pools"),
+    (r"GET /ui/dependencies", "_dependencies"),
     (r"GET /api/v2/dags/([^/]+)/dagRuns/([^/]+)/taskInstances", "_task_instances"),
 )
 
@@ -248,21 +368,26 @@ def _run(run: SimulatedRun) -> dict[str, Any]:
         "dag_run_id": run.run_id,
         "state": run.state,
         "run_type": "manual",
-        "run_after": _text(run.started_at),
+        "run_after": _text(run.asked_for_at or run.started_at),
         "start_date": _text(run.started_at),
         "end_date": _text(run.ended_at),
+        "conf": run.conf,
     }
 
 
-def _task_instance(run: SimulatedRun, task: str) -> dict[str, Any]:
+def _task_instance(run: SimulatedRun, task: SimulatedTask) -> dict[str, Any]:
+    state = task.ends_as if task.ends_as and run.ended_at else run.state
+    times = (run.started_at, run.ended_at) if task.has_times else (None, None)
     return {
-        "id": f"{run.number}-{task}",
+        "id": f"{run.number}-{task.name}-{task.map_index}",
         "dag_id": run.dag_id,
         "dag_run_id": run.run_id,
-        "task_id": task,
-        "map_index": -1,
-        "state": run.task_state or run.state,
-        "try_number": 1,
+        "task_id": task.name,
+        "map_index": task.map_index,
+        "state": run.task_state or state,
+        "try_number": run.times_cleared + (task.attempts if run.ended_at else 1),
+        "start_date": _text(times[0]),
+        "end_date": _text(times[1]),
     }
 
 
@@ -273,6 +398,7 @@ def _dag(dag: SimulatedDag) -> dict[str, Any]:
         "timetable_summary": None,
         "owners": ["anna"],
         "tags": [],
+        **dag.listed,
     }
 
 
