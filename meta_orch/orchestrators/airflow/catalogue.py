@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -194,19 +194,24 @@ class _Definitions:
 
     def _read_definition(self, dag_id: str) -> Pipeline:
         details = self.api.dag_details(self.listed[dag_id])
+        if not self.api.has_versions:
+            pipeline = self._parse(details, lambda: self.api.latest_run(dag_id))
+            return replace(pipeline, version=f"{_UNVERSIONED}{_DRAFT}{_digest(pipeline)}")
         version = details.get_object("latest_dag_version")
         name = read_version(version) if version else None
         # Before the tasks: a version that has been run by now cannot change any more.
         latest_run = self.api.latest_run(dag_id)
-        tasks = self.api.dag_tasks(dag_id)
-        pipeline = read_pipeline(
-            self.place, details, tasks, latest_run, lambda: self._read_source(dag_id)
-        )
-        if not self.api.has_versions:
-            name = f"{_UNVERSIONED}{_DRAFT}{_digest(pipeline)}"
-        elif name is not None and not _has_used(latest_run, name):
+        pipeline = self._parse(details, lambda: latest_run)
+        if name is not None and not _has_used(latest_run, name):
             name = f"{name}{_DRAFT}{_digest(pipeline)}"
         return replace(pipeline, version=name)
+
+    def _parse(self, details: Fields, read_latest_run: Callable[[], Fields | None]) -> Pipeline:
+        dag_id = details.text("dag_id")
+        tasks = self.api.dag_tasks(dag_id)
+        return read_pipeline(
+            self.place, details, tasks, read_latest_run, lambda: self._read_source(dag_id)
+        )
 
     def _read_source(self, dag_id: str) -> str | None:
         try:

@@ -103,10 +103,11 @@ def read_pipeline(
     place: Place,
     details: Fields,
     tasks: Iterable[Fields],
-    latest_run: Fields | None,
+    read_latest_run: Callable[[], Fields | None],
     read_source: Callable[[], str | None],
 ) -> Pipeline:
-    """A DAG without its links and its version, from its details, its tasks and its latest run."""
+    """A DAG without its links and its version, from its details and its tasks; from its latest run
+    and its source where those tell too little of its schedule."""
     return _with_listed_fields(
         Pipeline(
             key=place.pipeline(details.text("dag_id")),
@@ -114,7 +115,7 @@ def read_pipeline(
             native_id=details.text("dag_id"),
             description=details.get_text("doc_md"),
             url=place.page(place.pages.dag(details.text("dag_id"))),
-            schedules=read_schedules(details, _tick_of(latest_run), read_source),
+            schedules=read_schedules(details, lambda: _tick_of(read_latest_run()), read_source),
             tasks=read_tasks(tasks),
         ),
         details,

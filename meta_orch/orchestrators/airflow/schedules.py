@@ -27,17 +27,21 @@ _BY_NAME = {"@once": ScheduleKind.ONCE, "@continuous": ScheduleKind.CONTINUOUS}
 
 
 def read_schedules(
-    details: Fields, last_tick: datetime | None, read_source: Callable[[], str | None]
+    details: Fields,
+    read_last_tick: Callable[[], datetime | None],
+    read_source: Callable[[], str | None],
 ) -> tuple[Schedule, ...]:
     """The schedules of a DAG, from its details; none where only people and programs start it.
 
     Args:
-        last_tick: stands in for the next one where none is stated: Airflow 3.0 states none while
-            as many runs are active as may be.
+        read_last_tick: gives what stands in for the next tick where none is stated: Airflow 3.0
+            and 2 state none while as many runs are active as may be. Called only there.
         read_source: gives the DAG's source; called only where the time zone is in doubt.
     """
     schedules = tuple(_read_timetable(details))
-    tick = _next_tick(details) or last_tick
+    tick = _next_tick(details)
+    if tick is None and any(schedule.kind is ScheduleKind.CRON for schedule in schedules):
+        tick = read_last_tick()
     if not _admit(schedules, tick):
         for zone in find_zones(read_source() or ""):
             in_zone = tuple(replace(schedule, timezone=zone) for schedule in schedules)

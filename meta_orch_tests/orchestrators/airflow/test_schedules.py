@@ -38,7 +38,7 @@ def details(summary: str | None, **fields: Any) -> Fields:
 def read(
     summary: str | None, source: str = "", last_tick: datetime | None = None, **fields: Any
 ) -> tuple[Schedule, ...]:
-    return read_schedules(details(summary, **fields), last_tick, lambda: source)
+    return read_schedules(details(summary, **fields), lambda: last_tick, lambda: source)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_source_is_not_read_where_nothing_is_in_doubt() -> None:
         raise AssertionError("read")
 
     for summary in ("0 5 * * *", "@once", "1:00:00", None):
-        read_schedules(details(summary), None, refuse)
+        read_schedules(details(summary), lambda: None, refuse)
 
 
 def test_a_kept_schedule_is_in_doubt_again_when_the_clocks_change() -> None:
