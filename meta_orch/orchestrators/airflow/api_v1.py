@@ -25,7 +25,7 @@ from meta_orch.orchestrators.airflow.pages import Airflow2Pages, Pages
 from meta_orch.orchestrators.airflow.paging import OffsetPlace
 from meta_orch.orchestrators.airflow.transport import Query
 from meta_orch.orchestrators.answers import Fields
-from meta_orch.orchestrators.base import NotFound
+from meta_orch.orchestrators.base import NotFound, UnexpectedAnswer
 
 _TASK_INSTANCES_AT_ONCE = 5_000
 """Of so many or fewer, one request gives all."""
@@ -82,16 +82,24 @@ class Airflow2Api(AirflowApi):
             "dag_ids": sorted({dag_id for dag_id, _ in runs}),
             "dag_run_ids": sorted({run_id for _, run_id in runs}),
         }
-        most = _TASK_INSTANCES_AT_ONCE
-        while True:
-            answer = self._transport.post(
-                f"{self.root}/dags/~/dagRuns/~/taskInstances/list", {**body, "page_limit": most}
-            ).fields()
-            rows = answer.rows("task_instances", "a task instance")
-            total = self._total(answer)
-            if len(rows) >= total:
-                return rows
-            most = int(total * _ROOM)
+        rows, total = self._task_instances_of_runs(body, _TASK_INSTANCES_AT_ONCE)
+        while len(rows) < total:
+            more, total = self._task_instances_of_runs(body, int(total * _ROOM))
+            if len(more) <= len(rows):
+                raise UnexpectedAnswer(
+                    self._transport.instance,
+                    f"Airflow gives {len(more)} of {total} task instances and no more at once",
+                )
+            rows = more
+        return rows
+
+    def _task_instances_of_runs(
+        self, body: Mapping[str, Any], most: int
+    ) -> tuple[list[Fields], int]:
+        path = f"{self.root}/dags/~/dagRuns/~/taskInstances/list"
+        return self._task_instances(
+            self._transport.post(path, {**body, "page_limit": most}).fields()
+        )
 
     def task_instances_updated_since(
         self, since: datetime, place: TaskInstancesPlace | None

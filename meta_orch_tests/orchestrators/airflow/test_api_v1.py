@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from meta_orch.domain.schedules import ScheduleKind
 from meta_orch.orchestrators.airflow.api import TaskInstancesPlace
 from meta_orch.orchestrators.airflow.api_v1 import Airflow2Api
-from meta_orch.orchestrators.base import LoginRefused
+from meta_orch.orchestrators.base import LoginRefused, UnexpectedAnswer
 from meta_orch_tests.orchestrators.airflow.servers import PASSWORD, adapter_for, adapter_in_memory
 from meta_orch_tests.support.loopback import LoopbackServer, Reply, Request
 
@@ -40,6 +40,8 @@ class Airflow2:
         """
         self.dags = dags
         self.task_instances = task_instances or {}
+        self.most = 100_000
+        """Task instances of runs that one answer gives."""
         self.asked: list[str] = []
         self._chance = random.Random(2)  # noqa: S311  # any order will do
 
@@ -75,7 +77,8 @@ class Airflow2:
         return self._page(found, int(query.get("offset", 0)), int(query["limit"]))
 
     def of_runs(self, request: Request) -> Reply:
-        return self._page(list(self.task_instances), 0, request.body["page_limit"])
+        most = min(self.most, request.body["page_limit"])
+        return self._page(list(self.task_instances), 0, most)
 
     def _page(self, tasks: list[str], offset: int, limit: int) -> Reply:
         rows = [
@@ -140,6 +143,15 @@ def test_the_task_instances_of_runs_are_asked_for_again_where_one_answer_lacks_s
     rows = api_of(airflow).task_instances([("orders", "run")])
     assert len({row.text("task_id") for row in rows}) == 6_000
     assert len([path for path in airflow.asked if path.endswith("/list")]) == 2
+
+
+def test_a_server_that_gives_no_more_than_a_page_of_them_is_an_error_and_no_endless_asking() -> (
+    None
+):
+    airflow = Airflow2(task_instances={f"t{number}": NOON for number in range(6_000)})
+    airflow.most = 100
+    with pytest.raises(UnexpectedAnswer, match="gives 100 of 6000 task instances"):
+        api_of(airflow).task_instances([("orders", "run")])
 
 
 # The catalogue.
