@@ -12,7 +12,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dagster import DagsterInstance, Definitions, SensorDefinition, build_sensor_context
+from dagster import (
+    DagsterInstance,
+    Definitions,
+    RunsFilter,
+    SensorDefinition,
+    build_sensor_context,
+)
 
 from benchmarks.measuring import Cost, measure
 from benchmarks.programs.report import report
@@ -20,6 +26,7 @@ from meta_orch.config import InstanceConfig, MetaOrchConfig, load_config
 from meta_orch.defs import build_definitions
 from meta_orch.defs.backlog import AT_ONCE, Backlog
 from meta_orch.defs.names import sensor_name
+from meta_orch.domain.marks import MIRRORED_TAG
 from meta_orch.orchestrators import connect
 from meta_orch.store import CollectorStatus, Store
 from meta_orch.sync import collect
@@ -40,10 +47,11 @@ def main(configuration: str, home: str) -> None:
     report(load_again=again)
     with DagsterInstance.from_config(home) as dagster:
         begin = Cost.so_far()
-        runs = _read_runs(instance, store)
+        _read_runs(instance, store)
         read = Cost.so_far() - begin
         _mirror(config, store, dagster)
         events = dagster.event_log_storage.get_maximum_record_id() or 0
+        runs = dagster.get_runs_count(RunsFilter(tags={MIRRORED_TAG: instance.name}))
         report(ingest=Cost.so_far() - begin, read=read, events=events, runs=runs)
         sensor = definitions.get_unresolved_sensor_def(sensor_name(instance.name))
         _tick(sensor, dagster)  # the first logs in
@@ -86,16 +94,16 @@ def _load(config: MetaOrchConfig) -> Definitions:
     return definitions
 
 
-def _read_runs(instance: InstanceConfig, store: Store) -> int:
+def _read_runs(instance: InstanceConfig, store: Store) -> None:
     with connect(instance) as orchestrator:
         now = datetime.now(UTC)
-        return collect(
+        collect(
             orchestrator,
             store,
             clock=lambda: datetime.now(UTC),
             deadline=now + _LONGEST,
             lookback=instance.lookback,
-        ).runs
+        )
 
 
 def _mirror(config: MetaOrchConfig, store: Store, dagster: DagsterInstance) -> None:
