@@ -38,8 +38,8 @@ METHOD = """
     mapped to assets (those of dynamic DAGs it cannot map). By itself its sensor looks back a minute
     at first; here it is told to begin before the runs. It returns its events for Dagster to write;
     they are written here, one by one, as Dagster's daemon does. A successful run is one event for
-    it. For meta_orch, whose runs have their task runs with them, a run is a run of Dagster with six
-    to eight events.
+    it. For meta_orch, which reads the task runs with the runs, it is a run of Dagster: of eight
+    events or so for the last of each pipeline, of two for one before it.
 
     Missed are runs of which nothing came to Dagster. dagster-airlift is given three minutes to
     bring them: Dagster gives a tick one.
