@@ -23,6 +23,7 @@ from meta_orch.orchestrators.airflow.catalogue import read_catalogue, read_finge
 from meta_orch.orchestrators.airflow.changes import ChangeReader
 from meta_orch.orchestrators.airflow.connecting import connect_api
 from meta_orch.orchestrators.airflow.cursor import read_cursor
+from meta_orch.orchestrators.airflow.dependencies import Dependencies
 from meta_orch.orchestrators.airflow.listing import RunLister
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
 from meta_orch.orchestrators.airflow.transport import Transport
@@ -71,6 +72,7 @@ class AirflowOrchestrator(Orchestrator):
         self._sweep_every = sweep_every
         self._transport = Transport(config)
         self._earlier_attempts = EarlierAttempts()
+        self._dependencies = Dependencies()
         self._api: AirflowApi | None = None
         self._lock = threading.Lock()
 
@@ -98,6 +100,7 @@ class AirflowOrchestrator(Orchestrator):
                 self._selection,
                 known,
                 connections=self._connections,
+                dependencies=self._dependencies,
             )
 
     def read_changes(

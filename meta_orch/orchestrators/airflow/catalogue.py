@@ -26,6 +26,7 @@ from uuid import UUID
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue
 from meta_orch.orchestrators.airflow.api import AirflowApi
+from meta_orch.orchestrators.airflow.dependencies import Dependencies
 from meta_orch.orchestrators.airflow.parse import (
     Place,
     read_links,
@@ -73,11 +74,13 @@ def read_catalogue(
     known: Mapping[PipelineKey, Pipeline],
     *,
     connections: int,
+    dependencies: Dependencies,
 ) -> Catalogue:
     """Every DAG; where a great many are new or changed, some of them with all but their tasks.
 
     Args:
         connections: how many definitions are asked for at once.
+        dependencies: the same one each time.
     """
     # First, so that a change while the rest is read shows in the next fingerprint.
     fingerprint = read_fingerprint(api)
@@ -106,9 +109,16 @@ def read_catalogue(
     pipelines |= _Definitions(api, place, selected, kept, connections).read(sorted(chosen))
     if later:
         fingerprint = f"{fingerprint}, {len(later)} still to be read"
-    links = read_links(api.assets(), _dependencies(api)).among(listed)
+    changed = {dag_id: p.version for dag_id, p in pipelines.items()} != {
+        dag_id: p.version for dag_id, p in kept.items()
+    }
+    graph = dependencies.read(api, changed=changed)
+    links = read_links(api.assets(), graph).among(listed)
     return Catalogue(
-        tuple(links.apply(pipelines[dag_id], place) for dag_id in sorted(pipelines)), fingerprint
+        tuple(
+            links.apply(pipelines[dag_id], kept.get(dag_id), place) for dag_id in sorted(pipelines)
+        ),
+        fingerprint,
     )
 
 
@@ -224,15 +234,6 @@ def _has_used(run: Fields | None, version: str) -> bool:
     return run is not None and any(
         read_version(used) == version for used in run.get_rows("dag_versions", "a DAG version")
     )
-
-
-def _dependencies(api: AirflowApi) -> Fields | None:
-    """None where this Airflow, or this login, does not give them."""
-    try:
-        return api.dependencies()
-    except (NotFound, LoginRefused, ServerFailed) as error:
-        _log.info("%s; which DAG triggers which is not known", error)
-        return None
 
 
 def _digest(pipeline: Pipeline) -> str:

@@ -77,22 +77,28 @@ class Links:
 
     consumes: Mapping[str, frozenset[AssetRef]]
     produces: Mapping[str, frozenset[AssetRef]]
-    triggers: Mapping[str, frozenset[str]]
+    triggers: Mapping[str, frozenset[str]] | None
+    """None where they stay as they were known."""
 
     def among(self, dag_ids: Collection[str]) -> Links:
         """Without triggers of what is no DAG: an operator's target may be a template."""
+        if self.triggers is None:
+            return self
         return replace(
             self,
             triggers={dag_id: targets & set(dag_ids) for dag_id, targets in self.triggers.items()},
         )
 
-    def apply(self, pipeline: Pipeline, place: Place) -> Pipeline:
+    def apply(self, pipeline: Pipeline, known: Pipeline | None, place: Place) -> Pipeline:
+        """The pipeline with them; `known` is what is stored of it."""
         dag_id = pipeline.native_id
         return replace(
             pipeline,
             consumes=_sorted_assets(self.consumes.get(dag_id, frozenset())),
             produces=_sorted_assets(self.produces.get(dag_id, frozenset())),
-            triggers=tuple(
+            triggers=(known.triggers if known else ())
+            if self.triggers is None
+            else tuple(
                 place.pipeline(triggered)
                 for triggered in sorted(self.triggers.get(dag_id, frozenset()))
             ),
@@ -164,7 +170,7 @@ def read_tasks(tasks: Iterable[Fields]) -> tuple[Task, ...]:
 
 def read_links(assets: Iterable[Fields], dependencies: Fields | None) -> Links:
     """Args:
-    dependencies: the graph that Airflow's UI draws, or None where it cannot be had.
+    dependencies: the graph that Airflow's UI draws, or None where it was not asked for.
     """
     consumes: dict[str, set[AssetRef]] = defaultdict(set)
     produces: dict[str, set[AssetRef]] = defaultdict(set)
@@ -183,7 +189,7 @@ def read_links(assets: Iterable[Fields], dependencies: Fields | None) -> Links:
     return Links(
         {dag_id: frozenset(refs) for dag_id, refs in consumes.items()},
         {dag_id: frozenset(refs) for dag_id, refs in produces.items()},
-        {} if dependencies is None else _read_triggers(dependencies),
+        None if dependencies is None else _read_triggers(dependencies),
     )
 
 

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue
 from meta_orch.domain.schedules import ScheduleKind
+from meta_orch.orchestrators.airflow.api import AirflowApi
+from meta_orch.orchestrators.airflow.dependencies import Dependencies
+from meta_orch.orchestrators.answers import Fields
+from meta_orch.orchestrators.base import Unreachable
 from meta_orch_tests.orchestrators.airflow.servers import adapter_in_memory
 from meta_orch_tests.orchestrators.airflow.simulated import MINUTE, SimulatedAirflow
 from meta_orch_tests.support.loopback import Reply, Request
@@ -50,13 +54,13 @@ def test_reading_again_costs_what_the_list_costs_and_three_requests_for_each_cha
     again, unchanged = requests(known(first))
     assert again == first
     # Two for the fingerprint, three pages of DAGs, three of versions since they are all of one
-    # minute, one each for assets and dependencies.
-    assert unchanged == 10
+    # minute, one for assets. Dependencies change with a definition alone.
+    assert unchanged == 9
     airflow.now += 60 * MINUTE
     airflow.change_dag("dag_100", ["first", "second"])
     airflow.change_dag("dag_101", ["first", "second"])
     changed, cost = requests(known(again))
-    assert cost == unchanged + 2 * 3
+    assert cost == unchanged + 1 + 2 * 3  # and one for dependencies
     assert [task.name for task in named(changed, "dag_100").tasks] == ["first", "second"]
     # The rest is older than what is known, so one page of versions is enough; what changed has not
     # been run yet, so it is read once more.
@@ -178,6 +182,52 @@ def test_without_the_graph_of_airflows_own_ui_all_but_triggers_is_read(
         return airflow.answer(request)
 
     assert len(adapter_in_memory(answer).read_catalogue({}).pipelines) == 250
+
+
+def test_a_graph_that_takes_airflow_too_long_leaves_triggers_as_they_were_known() -> None:
+    airflow = SimulatedAirflow()
+    for name in ("parent", "child"):
+        airflow.add_dag(name)
+    edges = [("dag:parent", "trigger:parent:child:go"), ("trigger:parent:child:go", "dag:child")]
+    is_slow = False
+
+    def answer(request: Request) -> Reply:
+        if request.path != "/ui/dependencies":
+            return airflow.answer(request)
+        if is_slow:
+            raise Unreachable("airflow_test", "did not answer within 30 s")
+        return Reply({"edges": [{"source_id": a, "target_id": b} for a, b in edges]})
+
+    first = adapter_in_memory(answer).read_catalogue({})
+    is_slow = True
+    airflow.change_dag("parent", ["first", "second"])
+    second = adapter_in_memory(answer).read_catalogue(known(first))
+    assert len(named(second, "parent").tasks) == 2
+    assert named(second, "parent").triggers == (PipelineKey("airflow_test", "child"),)
+
+
+def test_the_graph_is_asked_for_after_a_change_and_for_a_hundredth_of_the_time() -> None:
+    now, asked = 0.0, 0
+
+    class Api(AirflowApi):
+        def __init__(self) -> None:
+            pass
+
+        def dependencies(self) -> Fields:
+            nonlocal now, asked
+            now, asked = now + 30, asked + 1
+            return Fields({}, "the graph")
+
+    api, dependencies = Api(), Dependencies(clock=lambda: now)
+    assert dependencies.read(api, changed=False) is not None  # the first time in any case
+    now += 99 * 30
+    assert dependencies.read(api, changed=False) is None
+    assert dependencies.read(api, changed=True) is not None
+    now += 99 * 30 - 1
+    assert dependencies.read(api, changed=True) is None
+    now += 1
+    assert dependencies.read(api, changed=False) is not None  # what was put off is not forgotten
+    assert asked == 3
 
 
 def test_what_an_operator_triggers_is_a_pipeline_where_it_is_one() -> None:
