@@ -68,13 +68,15 @@ def _specs(pipelines: int, configuration: Path) -> Definitions:
 
     from meta_orch.config import load_config
     from meta_orch.defs.assets import pipeline_specs
+    from meta_orch.dependencies.reading import edges_in_effect
     from meta_orch.store import Store
 
     config = load_config(configuration)
     with Store(config.store.path).read() as reader:
         known = reader.pipelines()
+        edges = edges_in_effect(reader, config, known)
     instances = {instance.name: instance for instance in config.instances}
-    return Definitions(assets=pipeline_specs(known, instances, config.edges))
+    return Definitions(assets=pipeline_specs(known, instances, edges))
 
 
 def _whole(pipelines: int, configuration: Path) -> Definitions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,14 @@ def choose_instances(config: MetaOrchConfig, names: tuple[str, ...]) -> tuple[In
             meant = f"did you mean {nearest[0]}?" if nearest else f"there are: {', '.join(known)}"
             raise click.BadParameter(f"no instance is named {name!r}; {meant}")
     return tuple(i for i in config.instances if not names or i.name in names)
+
+
+def acting_user() -> str:
+    """Who types this, for what is recorded."""
+    try:
+        return getuser()
+    except (ImportError, KeyError, OSError):  # a container's user may have no name
+        return "somebody"
 
 
 def open_store(path: Path) -> Store:

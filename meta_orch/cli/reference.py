@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import click
+
 from meta_orch.cli.app import COMMANDS, main
 
 _WIDTH = 96
@@ -25,6 +27,11 @@ def render() -> str:
             name, [], parent=context, resilient_parsing=True, terminal_width=_WIDTH
         )
         parts += [f"## meta-orch {name}\n", _block(command.get_help(inner))]
+        for part in command.commands.values() if isinstance(command, click.Group) else ():
+            innermost = part.make_context(
+                part.name, [], parent=inner, resilient_parsing=True, terminal_width=_WIDTH
+            )
+            parts += [f"### meta-orch {name} {part.name}\n", _block(part.get_help(innermost))]
     return "\n".join(parts)
 
 

@@ -58,6 +58,7 @@ __all__ = [
     "Secret",
     "Section",
     "StoreConfig",
+    "SuggestionsConfig",
     "Timeouts",
     "Tls",
     "TokenLogin",
@@ -293,6 +294,26 @@ class EdgeConfig(Section):
         return value
 
 
+class SuggestionsConfig(Section):
+    """When the history suggests that a pipeline depends on another: heuristics, for a person to
+    accept or reject."""
+
+    history: Duration = timedelta(days=30)
+    """How far back runs are looked at."""
+    within: Duration = timedelta(minutes=10)
+    """How soon after the one's success the other must have started."""
+    least_runs: int = Field(default=5, ge=2)
+    """How many times it must have been so."""
+    least_confidence: float = Field(default=0.6, gt=0, le=1)
+    """How sure it must be, from 0 to 1."""
+    per_pipeline: int = Field(default=3, ge=1)
+    """How many upstream pipelines are suggested for one, at most: the surest."""
+    cron: Cron = "45 4 * * *"
+    """When the history is looked through, and the edges are checked."""
+    timezone: TimeZone = "UTC"
+    """The time zone of `cron`."""
+
+
 class ReconciliationConfig(Section):
     """When the store is compared with what each server has, and repaired."""
 
@@ -314,6 +335,7 @@ class MetaOrchConfig(Section):
     """The orchestrators."""
     edges: tuple[EdgeConfig, ...] = ()
     """Dependencies that no orchestrator knows of."""
+    suggestions: SuggestionsConfig = SuggestionsConfig()
     store: StoreConfig = StoreConfig()
     reconciliation: ReconciliationConfig = ReconciliationConfig()
     dagster: DagsterConfig = DagsterConfig()

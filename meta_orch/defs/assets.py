@@ -8,12 +8,12 @@ from datetime import datetime
 
 from dagster import AssetKey, AssetSpec, MetadataValue
 
-from meta_orch.config import EdgeConfig, InstanceConfig
+from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
+from meta_orch.dependencies import without_cycles
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.words import describe_duration, describe_schedules
-from meta_orch.sync.edges import known_edges, without_cycles
 
 LARGEST_GROUP = 500
 """Of pipelines that Dagster's graph still shows well; a larger instance is split by owner."""
@@ -24,18 +24,18 @@ _SOURCE_PAGES = {"airflow": "{url}/code"}
 def pipeline_specs(
     pipelines: Sequence[Pipeline],
     instances: Mapping[str, InstanceConfig],
-    declared: Iterable[EdgeConfig] = (),
+    edges: Iterable[Edge] = (),
     jobs: Mapping[PipelineKey, str] | None = None,
 ) -> list[AssetSpec]:
     """An external asset for each pipeline, with the edges that are known and form no cycle.
 
     Args:
         pipelines: each of an instance in `instances`.
-        declared: edges from `meta_orch.yaml`. One whose downstream is no pipeline of ours makes a
-            spec of its own, which Dagster merges with the asset's definition elsewhere.
+        edges: those in effect. One whose downstream is no pipeline of ours makes a spec of its
+            own, which Dagster merges with the asset's definition elsewhere.
         jobs: the name of the job that stands for each pipeline.
     """
-    edges = known_edges(pipelines, declared)
+    edges = tuple(edges)
     drawn = without_cycles(edges)
     upstream = _by_downstream(drawn)
     left_out = _by_downstream(set(edges).difference(drawn))
@@ -64,9 +64,9 @@ def pipeline_specs(
     ]
     ours = {pipeline.key.path for pipeline in pipelines}
     specs += (
-        AssetSpec(key=AssetKey(list(downstream)), deps=_keys(edges))
-        for downstream, edges in sorted(upstream.items())
-        if downstream not in ours and edges
+        AssetSpec(key=AssetKey(list(downstream)), deps=_keys(into))
+        for downstream, into in sorted(upstream.items())
+        if downstream not in ours and into
     )
     return specs
 

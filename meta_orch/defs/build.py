@@ -18,11 +18,14 @@ from meta_orch.defs.backlog import Backlog, build_backlog_job
 from meta_orch.defs.checks import build_checks
 from meta_orch.defs.collector import Collector
 from meta_orch.defs.connection import Connect, KeptConnection, connect_from, is_own_dagster
+from meta_orch.defs.edges import JOB_NAME as EDGES_JOB_NAME
+from meta_orch.defs.edges import build_edges
 from meta_orch.defs.jobs import build_jobs
 from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
+from meta_orch.dependencies.reading import edges_in_effect
 from meta_orch.store import Store
 
 WEBSERVER_VARIABLE: Final = "DAGSTER_WEBSERVER_URL"
@@ -73,14 +76,21 @@ def build_definitions(
     shown = {name for name, instance in instances.items() if not is_own_dagster(instance)}
     with store.read() as reader:
         pipelines = [p for p in reader.pipelines() if p.key.instance in shown]
+        edges = edges_in_effect(reader, config, pipelines)
+        judgements = reader.judgements()
     by_instance = {name: [p for p in pipelines if p.key.instance == name] for name in instances}
     reloader = Reloader(
         config.dagster.webserver_url or os.environ.get(WEBSERVER_VARIABLE) or DEFAULT_WEBSERVER,
-        loaded={name: catalogue_digest(found) for name, found in by_instance.items()},
+        loaded={name: catalogue_digest(found, judgements) for name, found in by_instance.items()},
         clock=clock,
     )
     backlog_jobs = {name: names.backlog_job_name(name) for name in instances}
-    reserved = {*backlog_jobs.values(), *map(names.reconciliation_name, instances), JOB_NAME}
+    reserved = {
+        *backlog_jobs.values(),
+        *map(names.reconciliation_name, instances),
+        JOB_NAME,
+        EDGES_JOB_NAME,
+    }
     jobs = names.job_names((p.key for p in pipelines), reserved=reserved)
     collectors = []
     for name, instance in instances.items():
@@ -102,11 +112,13 @@ def build_definitions(
         for instance in config.instances
     ]
     prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
+    edges_asset, edges_schedule = build_edges(config, store, clock)
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
     return Definitions(
         assets=[
             *(instance_spec(i, len(by_instance[i.name])) for i in config.instances),
-            *pipeline_specs(pipelines, instances, config.edges, jobs),
+            *pipeline_specs(pipelines, instances, edges, jobs),
+            edges_asset,
         ],
         asset_checks=[
             *build_checks([p.key for p in pipelines], instances, store, clock),
@@ -117,7 +129,11 @@ def build_definitions(
             *backlog_definitions,
             prune_job,
         ],
-        schedules=[*(schedule for _, schedule in reconciliations), prune_schedule],
+        schedules=[
+            *(schedule for _, schedule in reconciliations),
+            prune_schedule,
+            edges_schedule,
+        ],
         sensors=[
             build_sensor(collector, backlog_job)
             for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)

@@ -31,7 +31,7 @@ from meta_orch.defs.backlog import Backlog
 from meta_orch.defs.connection import KeptConnection, is_own_dagster
 from meta_orch.defs.freshness import publish_freshness
 from meta_orch.defs.mirror import Location
-from meta_orch.defs.reload import Reloader
+from meta_orch.defs.reload import Reloader, catalogue_digest
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run
@@ -217,12 +217,16 @@ class Collector:
             return []
         return [pipeline.key for pipeline in self._stored_pipelines()]
 
+    def _digest(self) -> str:
+        with self.store.read() as reader:
+            return catalogue_digest(reader.pipelines(self.instance.name), reader.judgements())
+
     def _reload(self, location: Location | None, status: CollectorStatus | None) -> str:
         """Have the location loaded again where the store has another catalogue than it shows."""
         if is_own_dagster(self.instance) or location is None or status is None:
             return ""
         name = self.instance.name
-        if not self.reloader.compare(name, status.catalogue_read_at, self._stored_pipelines):
+        if not self.reloader.compare(name, status.catalogue_read_at, self._digest):
             return ""
         return f"the catalogue changed: {self.reloader.ask(location.name)}"
 

@@ -63,6 +63,12 @@ STORE_BYTES: Final = f"{PREFIX}/store_bytes"
 BYTES_FREED: Final = f"{PREFIX}/bytes_freed"
 LAST_READ: Final = f"{PREFIX}/last_read"
 
+# On the asset of the edges.
+EDGES: Final = f"{PREFIX}/edges"
+EDGES_PROPOSED: Final = f"{PREFIX}/edges_proposed"
+PROPOSALS: Final = f"{PREFIX}/proposals"
+VIOLATIONS: Final = f"{PREFIX}/violations"
+
 # On runs, their events and checks.
 RUN_URL: Final = f"{PREFIX}/run_url"
 RUN_ID: Final = f"{PREFIX}/run_id"

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
+from meta_orch.domain.edges import Judgement, Step
 from meta_orch.domain.pipelines import Pipeline
 
 DEFAULT_WEBSERVER: Final = "http://127.0.0.1:3000"
@@ -24,10 +25,13 @@ _TIMEOUT_SECONDS = 300
 """A location with ten thousand pipelines takes a minute to load."""
 
 
-def catalogue_digest(pipelines: Iterable[Pipeline]) -> str:
-    """A text that changes when what is shown of the pipelines does. The next tick of a schedule is
-    left out: it changes by itself."""
-    digest = sha256()
+def catalogue_digest(
+    pipelines: Iterable[Pipeline], judgements: Mapping[Step, Judgement] | None = None
+) -> str:
+    """A text that changes when what is shown of the pipelines does, or what people said of edges.
+    The next tick of a schedule is left out: it changes by itself."""
+    said = sorted((step, said.opinion.value) for step, said in (judgements or {}).items())
+    digest = sha256(repr(said).encode())
     for pipeline in sorted(pipelines, key=lambda pipeline: pipeline.key):
         schedules = tuple(replace(schedule, next_at=None) for schedule in pipeline.schedules)
         digest.update(repr(replace(pipeline, schedules=schedules)).encode())
@@ -124,17 +128,17 @@ class Reloader:
                 self._condition.notify_all()
 
     def compare(
-        self, instance: str, read_at: datetime | None, pipelines: Callable[[], Iterable[Pipeline]]
+        self, instance: str, read_at: datetime | None, current_digest: Callable[[], str]
     ) -> bool:
         """Whether the store has another catalogue of an instance than was loaded, or was asked for.
 
         Args:
             read_at: when the catalogue in the store was read; compared anew only when it was.
-            pipelines: gives the pipelines in the store.
+            current_digest: gives that of the catalogue in the store.
         """
         if read_at is not None and self._compared.get(instance) != read_at:
             self._compared[instance] = read_at
-            self._current[instance] = catalogue_digest(pipelines())
+            self._current[instance] = current_digest()
         current = self._current.get(instance)
         return current not in (self._loaded.get(instance), self._answered.get(instance))
 

@@ -94,6 +94,8 @@ class Pipeline:
     produces: tuple[AssetRef, ...] = ()
     triggers: tuple[PipelineKey, ...] = ()
     """Pipelines that it starts itself, as far as its orchestrator knows."""
+    waits_for: tuple[PipelineKey, ...] = ()
+    """Pipelines whose runs a task of it waits for: an Airflow `ExternalTaskSensor`."""
     max_active_runs: int | None = None
 
 

@@ -7,16 +7,20 @@ from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.compaction import Compaction
 from meta_orch.store.connection import Store
 from meta_orch.store.errors import QueryFailed, StoreBusy, StoreError, StoreTooNew, StoreUnusable
+from meta_orch.store.history import Coincidence, Race
 from meta_orch.store.reader import Answer, StoreReader
 from meta_orch.store.retention import Expired
-from meta_orch.store.writer import StoreWriter
+from meta_orch.store.writer import STATED, StoreWriter
 
 __all__ = [
+    "STATED",
     "Answer",
+    "Coincidence",
     "CollectorStatus",
     "Compaction",
     "Expired",
     "QueryFailed",
+    "Race",
     "Store",
     "StoreBusy",
     "StoreError",

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from meta_orch.config.models import Retention
-from meta_orch.domain.edges import Edge
+from meta_orch.domain.edges import Edge, Judgement, Step
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
+from meta_orch.domain.time import Window
 from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.comparing import StoredRuns
 from meta_orch.store.errors import QueryFailed
+from meta_orch.store.history import Coincidence, Race, find_coincidences, find_races
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
 
@@ -115,8 +117,13 @@ class StoreReader:
         return tuple(rows.pool_from_document(row) for row in self._rows("pools", instance=instance))
 
     def edges(self) -> tuple[Edge, ...]:
-        """Edges that are known now, sorted."""
+        """Edges that are known now, suggested and rejected ones too, sorted."""
         return tuple(rows.edge_from_document(row) for row in self._rows("edges"))
+
+    def judgements(self) -> Mapping[Step, Judgement]:
+        """What people said of edges, by their ends."""
+        found = (rows.judgement_from_document(row) for row in self._rows("judgements"))
+        return {judgement.step: judgement for judgement in found}
 
     def collectors(self) -> Mapping[str, CollectorStatus]:
         """How the last reading of each instance went, by instance."""
@@ -126,6 +133,28 @@ class StoreReader:
     def stored_runs(self, instance: str) -> StoredRuns:
         """Runs of an instance, for comparing with its server."""
         return StoredRuns(self._connection, instance)
+
+    def coincidences(
+        self, period: Window, within: timedelta, least: int
+    ) -> tuple[Coincidence, ...]:
+        """Pipelines that started soon after another had succeeded.
+
+        Args:
+            period: of the starts that are looked at.
+            within: how soon is soon.
+            least: how many times it must have been so.
+        """
+        return find_coincidences(self._connection, period, within, least)
+
+    def races(
+        self, edges: Iterable[tuple[PipelineKey, PipelineKey]], since: datetime
+    ) -> tuple[Race, ...]:
+        """How scheduled pipelines came after those that they depend on.
+
+        Args:
+            edges: upstream and downstream; those of which one is not scheduled are left out.
+        """
+        return find_races(self._connection, edges, since)
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from meta_orch.domain.circuits import Circuit
-from meta_orch.domain.edges import Edge, EdgeKind
+from meta_orch.domain.edges import Edge, EdgeKind, Judgement, Opinion
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -49,7 +49,8 @@ def pipeline_to_document(pipeline: Pipeline) -> Document:
         "tasks": [_task_to_document(task) for task in pipeline.tasks],
         "consumes": [_asset_to_document(asset) for asset in pipeline.consumes],
         "produces": [_asset_to_document(asset) for asset in pipeline.produces],
-        "triggers": [{"instance": key.instance, "name": key.name} for key in pipeline.triggers],
+        "triggers": _keys_to_document(pipeline.triggers),
+        "waits_for": _keys_to_document(pipeline.waits_for),
         "max_active_runs": pipeline.max_active_runs,
     }
 
@@ -70,7 +71,8 @@ def pipeline_from_document(row: Document) -> Pipeline:
         tasks=tuple(_task_from_document(task) for task in row["tasks"]),
         consumes=tuple(AssetRef(asset["uri"], asset["name"]) for asset in row["consumes"]),
         produces=tuple(AssetRef(asset["uri"], asset["name"]) for asset in row["produces"]),
-        triggers=tuple(PipelineKey(key["instance"], key["name"]) for key in row["triggers"]),
+        triggers=_keys_from_document(row["triggers"]),
+        waits_for=_keys_from_document(row["waits_for"]),
         max_active_runs=row["max_active_runs"],
     )
 
@@ -197,12 +199,40 @@ def edge_to_document(edge: Edge) -> Document:
         "downstream": edge.downstream,
         "kind": edge.kind.value,
         "evidence": edge.evidence,
+        "confidence": edge.confidence,
     }
 
 
 def edge_from_document(row: Document) -> Edge:
+    confidence = row["confidence"]  # a row of before there was any has none
     return Edge(
-        tuple(row["upstream"]), tuple(row["downstream"]), EdgeKind(row["kind"]), row["evidence"]
+        tuple(row["upstream"]),
+        tuple(row["downstream"]),
+        EdgeKind(row["kind"]),
+        row["evidence"],
+        1.0 if confidence is None else confidence,
+    )
+
+
+def judgement_to_document(judgement: Judgement) -> Document:
+    return {
+        "upstream": judgement.upstream,
+        "downstream": judgement.downstream,
+        "opinion": judgement.opinion.value,
+        "judged_by": judgement.by,
+        "judged_at": _instant(judgement.at),
+        "reason": judgement.reason,
+    }
+
+
+def judgement_from_document(row: Document) -> Judgement:
+    return Judgement(
+        upstream=tuple(row["upstream"]),
+        downstream=tuple(row["downstream"]),
+        opinion=Opinion(row["opinion"]),
+        by=row["judged_by"],
+        at=as_utc(datetime.fromisoformat(row["judged_at"])),
+        reason=row["reason"],
     )
 
 
@@ -284,6 +314,15 @@ def _task_from_document(row: Document) -> Task:
         trigger_rule=row["trigger_rule"],
         is_mapped=row["is_mapped"],
     )
+
+
+def _keys_to_document(keys: Iterable[PipelineKey]) -> list[Document]:
+    return [{"instance": key.instance, "name": key.name} for key in keys]
+
+
+def _keys_from_document(rows: Iterable[Document] | None) -> tuple[PipelineKey, ...]:
+    """None stands in a row of before there was the column."""
+    return tuple(PipelineKey(row["instance"], row["name"]) for row in rows or ())
 
 
 def _asset_to_document(asset: AssetRef) -> Document:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
 from meta_orch.config.models import Retention
-from meta_orch.domain.edges import Edge
+from meta_orch.domain.edges import AssetPath, Edge, EdgeKind, Judgement
 from meta_orch.domain.pipelines import Pool
 from meta_orch.domain.readings import Catalogue, Changes, RunDetails
 from meta_orch.domain.runs import Run, RunKey
@@ -17,6 +17,8 @@ from meta_orch.store.reader import StoreReader
 from meta_orch.store.retention import Expired, forget_expired
 from meta_orch.store.sql import query
 
+STATED = frozenset({EdgeKind.DATA, EdgeKind.TRIGGER, EdgeKind.DECLARED})
+"""Kinds of edges that the catalogues and `meta_orch.yaml` tell."""
 _T = TypeVar("_T")
 
 
@@ -105,13 +107,29 @@ class StoreWriter(StoreReader):
         self._run("forget_pools", instance=instance)
         self._merge("add_pools", map(rows.pool_to_document, kept), now=now)
 
-    def save_edges(self, edges: Iterable[Edge], now: datetime) -> None:
-        """Keep every edge that is known now, in place of those before. When each was first and last
-        seen is kept."""
-        kept = _by_key(((edge.upstream, edge.downstream, edge.kind), edge) for edge in edges)
+    def save_edges(
+        self, edges: Iterable[Edge], now: datetime, kinds: Collection[EdgeKind] = STATED
+    ) -> None:
+        """Keep every edge of some kinds that is known now, in place of those before. When each was
+        first and last seen is kept.
+
+        Raises:
+            ValueError: an edge is of another kind.
+        """
+        kept = _by_key(((*edge.step, edge.kind), edge) for edge in edges)
+        if others := {edge.kind for edge in kept}.difference(kinds):
+            raise ValueError(f"an edge is of kind {', '.join(sorted(others))}")
         documents = [rows.to_text(rows.edge_to_document(edge)) for edge in kept]
-        self._run("mark_removed_edges", documents=documents, now=now)
+        self._run("mark_removed_edges", documents=documents, kinds=sorted(kinds), now=now)
         self._run("merge_edges", documents=documents, now=now)
+
+    def save_judgement(self, judgement: Judgement) -> None:
+        """Remember what somebody says of the edges between two assets."""
+        self._run("save_judgement", document=rows.to_text(rows.judgement_to_document(judgement)))
+
+    def forget_judgement(self, upstream: AssetPath, downstream: AssetPath) -> None:
+        """As if nobody had said anything of them."""
+        self._run("forget_judgement", upstream=list(upstream), downstream=list(downstream))
 
     def mark_mirrored(self, runs: Iterable[Run], now: datetime) -> None:
         """Remember that Dagster shows these outcomes of these runs."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from meta_orch.config.models import EdgeConfig
+from meta_orch.dependencies import known_edges
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.orchestrators.base import (
     Changes,
@@ -17,8 +18,7 @@ from meta_orch.orchestrators.base import (
     ReadsPools,
     Unreachable,
 )
-from meta_orch.store import CollectorStatus, Store, StoreWriter
-from meta_orch.sync.edges import known_edges
+from meta_orch.store import STATED, CollectorStatus, Store, StoreWriter
 
 Clock = Callable[[], datetime]
 
@@ -136,7 +136,7 @@ class _Reading:
             writer.save_pools(self.instance, pools, self.attempted_at)
             # Edges run between instances, so they are worked out from all that is stored.
             edges = known_edges(writer.pipelines(), declared)
-            if edges != writer.edges():
+            if edges != tuple(edge for edge in writer.edges() if edge.kind in STATED):
                 writer.save_edges(edges, self.attempted_at)
             writer.save_collector(self.status)
         self.has_read = True

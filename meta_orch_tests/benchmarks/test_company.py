@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.company import found, make_pipelines
 from meta_orch.config import load_config
+from meta_orch.dependencies import find_cycles, known_edges
 from meta_orch.store import Store
-from meta_orch.sync.edges import find_cycles, known_edges
 
 
 def test_every_benchmark_meets_the_same_company() -> None:

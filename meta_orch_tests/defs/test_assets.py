@@ -7,6 +7,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from meta_orch.config import EdgeConfig, InstanceConfig
 from meta_orch.defs.assets import LARGEST_GROUP, instance_spec, next_run, pipeline_specs
+from meta_orch.dependencies import known_edges
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.testing.builders import NOON, make_pipeline
@@ -23,7 +24,7 @@ DAILY = Schedule(
 
 
 def specs_of(*pipelines: Pipeline, edges: tuple[EdgeConfig, ...] = ()) -> dict[str, AssetSpec]:
-    specs = pipeline_specs(pipelines, INSTANCES, edges)
+    specs = pipeline_specs(pipelines, INSTANCES, known_edges(pipelines, edges))
     Definitions.validate_loadable(Definitions(assets=specs))
     return {spec.key.to_user_string(): spec for spec in specs}
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from meta_orch.defs.reload import Reloader, ReloadFailed, catalogue_digest, reload_location
+from meta_orch.domain.edges import Judgement, Opinion
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline
 
@@ -53,7 +54,7 @@ class World:
         return self.now
 
     def compare(self, *stored: object, read_at: datetime = LATER) -> bool:
-        return self.reloader.compare(INSTANCE, read_at, lambda: stored)  # type: ignore[arg-type]
+        return self.reloader.compare(INSTANCE, read_at, lambda: catalogue_digest(stored))  # type: ignore[arg-type]
 
     def ask(self) -> str:
         """Ask, and wait until the thread that does so is done."""
@@ -100,13 +101,21 @@ def test_the_order_in_which_pipelines_are_read_is_no_change() -> None:
     assert catalogue_digest([ORDERS, refunds]) == catalogue_digest([refunds, ORDERS])
 
 
+def test_what_somebody_says_of_an_edge_is_a_change() -> None:
+    said = Judgement(("a", "b"), ("a", "c"), Opinion.ACCEPTED, "anna", NOON)
+    by_another = replace(said, by="ben", at=LATER)
+    digest = catalogue_digest([ORDERS], {said.step: said})
+    assert digest != catalogue_digest([ORDERS])
+    assert digest == catalogue_digest([ORDERS], {said.step: by_another})
+
+
 def test_the_store_is_read_only_when_the_catalogue_was_read_anew(world: World) -> None:
     assert not world.compare(ORDERS)
 
-    def read() -> list[object]:
+    def read() -> str:
         raise AssertionError("read for nothing")
 
-    assert not world.reloader.compare(INSTANCE, LATER, read)  # type: ignore[arg-type]
+    assert not world.reloader.compare(INSTANCE, LATER, read)
 
 
 def test_a_difference_is_found_though_nobody_told_of_a_change(world: World) -> None:
@@ -141,7 +150,7 @@ def test_a_location_that_was_just_loaded_waits_and_one_that_shows_nothing_does_n
         for known in ([ORDERS], [])
     )
     for reloader in (loaded, empty):
-        assert reloader.compare(INSTANCE, LATER, lambda: [make_pipeline("new")])
+        assert reloader.compare(INSTANCE, LATER, lambda: "another")
     assert "will be asked" in loaded.ask("meta_orch")
     assert not loaded.is_asking
     assert "asking" in empty.ask("meta_orch")

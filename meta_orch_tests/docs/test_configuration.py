@@ -19,6 +19,7 @@ SECTIONS = {
     "instances[].tls": models.Tls,
     "instances[].timeouts": models.Timeouts,
     "edges[]": models.EdgeConfig,
+    "suggestions": models.SuggestionsConfig,
     "store": models.StoreConfig,
     "store.retention": models.Retention,
     "reconciliation": models.ReconciliationConfig,

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
-from meta_orch.domain.edges import Edge, EdgeKind
+from meta_orch.domain.edges import Edge, Judgement, Opinion
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.time import Window
-from meta_orch.store import CollectorStatus
+from meta_orch.store import STATED, CollectorStatus
 
 INSTANCE = "airflow_test"
 
@@ -80,6 +80,7 @@ pipelines = st.builds(
     consumes=assets,
     produces=assets,
     triggers=st.lists(st.builds(PipelineKey, names, names), max_size=2).map(tuple),
+    waits_for=st.lists(st.builds(PipelineKey, names, names), max_size=2).map(tuple),
     max_active_runs=counts,
 )
 runs = st.builds(
@@ -122,7 +123,18 @@ task_runs = st.builds(
 )
 pools = st.builds(Pool, st.just(INSTANCE), names, slots=counts, running=counts, queued=counts)
 paths = st.lists(names, min_size=1, max_size=3).map(tuple)
-edges = st.builds(Edge, paths, paths, st.sampled_from(EdgeKind), texts)
+edges = st.builds(
+    Edge, paths, paths, st.sampled_from(sorted(STATED)), texts, st.floats(min_value=0, max_value=1)
+)
+judgements = st.builds(
+    Judgement,
+    upstream=paths,
+    downstream=paths,
+    opinion=st.sampled_from(Opinion),
+    by=texts,
+    at=instants,
+    reason=maybe_texts,
+)
 statuses = st.builds(
     CollectorStatus,
     instance=names,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from meta_orch.domain.edges import Edge, EdgeKind
+from meta_orch.domain.edges import Edge, EdgeKind, Judgement, Opinion
 from meta_orch.domain.pipelines import PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run
@@ -198,6 +198,39 @@ def test_edges_replace_those_before_and_keep_when_they_were_first_seen() -> None
         )
         store.save_edges([], LATER)
         assert store.edges() == ()
+
+
+def test_suggestions_and_what_the_catalogues_tell_do_not_replace_each_other() -> None:
+    path, other = PipelineKey(INSTANCE, "orders").path, PipelineKey(INSTANCE, "refunds").path
+    shared = Edge(path, other, EdgeKind.DATA, "shares s3://a")
+    suggested = Edge(path, other, EdgeKind.SUGGESTED, "starts soon after it", 0.9)
+    with fresh_store() as store:
+        store.save_edges([shared], NOON)
+        store.save_edges([suggested], NOON, {EdgeKind.SUGGESTED})
+        assert store.edges() == (shared, suggested)
+        store.save_edges([], LATER)
+        assert store.edges() == (suggested,)
+        with pytest.raises(ValueError, match="suggested"):
+            store.save_edges([suggested], LATER)
+
+
+def test_what_is_said_of_an_edge_stays_until_something_else_is_said() -> None:
+    path, other = PipelineKey(INSTANCE, "orders").path, PipelineKey(INSTANCE, "refunds").path
+    suggested = Edge(path, other, EdgeKind.SUGGESTED, "starts soon after it", 0.9)
+    yes = Judgement(path, other, Opinion.ACCEPTED, "anna", NOON, "I wrote both")
+    no = Judgement(path, other, Opinion.REJECTED, "ben", LATER)
+    says = "SELECT is_in_effect, opinion, judged_by FROM edges"
+    with fresh_store() as store:
+        store.save_edges([suggested], NOON, {EdgeKind.SUGGESTED})
+        assert store.answer(says).rows == ((False, None, None),)
+        store.save_judgement(yes)
+        assert store.judgements() == {(path, other): yes}
+        assert store.answer(says).rows == ((True, "accepted", "anna"),)
+        store.save_judgement(no)
+        assert store.judgements() == {(path, other): no}
+        assert store.answer(says).rows == ((False, "rejected", "ben"),)
+        store.forget_judgement(path, other)
+        assert store.judgements() == {}
 
 
 def test_what_is_of_another_instance_is_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta_orch.domain.edges import Edge
+from meta_orch.domain.edges import Edge, Judgement
 from meta_orch.domain.pipelines import Pipeline, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -90,6 +90,14 @@ def test_edges_read_back_equal(edges: list[Edge]) -> None:
     with fresh_store() as store:
         store.save_edges(edges, NOW)
         assert set(store.edges()) == set(edges)
+
+
+@few
+@given(any_of.judgements)
+def test_what_is_said_of_an_edge_reads_back_equal(judgement: Judgement) -> None:
+    with fresh_store() as store:
+        store.save_judgement(judgement)
+        assert store.judgements() == {judgement.step: judgement}
 
 
 @few

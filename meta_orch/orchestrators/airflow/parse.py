@@ -8,7 +8,7 @@ absent. The functions raise `UnreadableJson`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,16 +78,21 @@ class Links:
     consumes: Mapping[str, frozenset[AssetRef]]
     produces: Mapping[str, frozenset[AssetRef]]
     triggers: Mapping[str, frozenset[str]] | None
-    """None where they stay as they were known."""
+    """None where they stay as they were known, and so below."""
+    waits_for: Mapping[str, frozenset[str]] | None = None
 
     def among(self, dag_ids: Collection[str]) -> Links:
-        """Without triggers of what is no DAG: an operator's target may be a template."""
-        if self.triggers is None:
-            return self
-        return replace(
-            self,
-            triggers={dag_id: targets & set(dag_ids) for dag_id, targets in self.triggers.items()},
-        )
+        """Without triggers of, or waiting for, what is no DAG: an operator's target may be a
+        template."""
+
+        def existing(
+            found: Mapping[str, frozenset[str]] | None,
+        ) -> dict[str, frozenset[str]] | None:
+            if found is None:
+                return None
+            return {dag_id: others & set(dag_ids) for dag_id, others in found.items()}
+
+        return replace(self, triggers=existing(self.triggers), waits_for=existing(self.waits_for))
 
     def apply(self, pipeline: Pipeline, known: Pipeline | None, place: Place) -> Pipeline:
         """The pipeline with them; `known` is what is stored of it."""
@@ -98,11 +103,15 @@ class Links:
             produces=_sorted_assets(self.produces.get(dag_id, frozenset())),
             triggers=(known.triggers if known else ())
             if self.triggers is None
-            else tuple(
-                place.pipeline(triggered)
-                for triggered in sorted(self.triggers.get(dag_id, frozenset()))
-            ),
+            else _pipelines(self.triggers.get(dag_id), place),
+            waits_for=(known.waits_for if known else ())
+            if self.waits_for is None
+            else _pipelines(self.waits_for.get(dag_id), place),
         )
+
+
+def _pipelines(dag_ids: Iterable[str] | None, place: Place) -> tuple[PipelineKey, ...]:
+    return tuple(place.pipeline(dag_id) for dag_id in sorted(dag_ids or ()))
 
 
 def read_pipeline(
@@ -189,7 +198,10 @@ def read_links(assets: Iterable[Fields], dependencies: Fields | None) -> Links:
     return Links(
         {dag_id: frozenset(refs) for dag_id, refs in consumes.items()},
         {dag_id: frozenset(refs) for dag_id, refs in produces.items()},
-        None if dependencies is None else _read_triggers(dependencies),
+        None if dependencies is None else _gathered(_read_pairs(dependencies, "trigger")),
+        None
+        if dependencies is None
+        else _gathered((after, before) for before, after in _read_pairs(dependencies, "sensor")),
     )
 
 
@@ -286,21 +298,26 @@ def _read_span(span: Fields | None) -> timedelta | None:
     )
 
 
-def _read_triggers(dependencies: Fields) -> Mapping[str, frozenset[str]]:
-    """DAGs by the DAG whose operator triggers them: the graph has a node between the two."""
+def _read_pairs(dependencies: Fields, what: str) -> Iterator[tuple[str, str]]:
+    """DAGs between which the graph has a node of one kind, in its direction: `trigger`, from the
+    DAG whose operator triggers the other, or `sensor`, to the DAG whose sensor waits."""
     sources: dict[str, set[str]] = defaultdict(set)
     targets: dict[str, set[str]] = defaultdict(set)
     for edge in dependencies.rows("edges", "an edge"):
         source, target = edge.text("source_id"), edge.text("target_id")
-        if source.startswith("dag:") and target.startswith("trigger:"):
+        if source.startswith("dag:") and target.startswith(f"{what}:"):
             sources[target].add(source.removeprefix("dag:"))
-        elif source.startswith("trigger:") and target.startswith("dag:"):
+        elif source.startswith(f"{what}:") and target.startswith("dag:"):
             targets[source].add(target.removeprefix("dag:"))
-    triggers: dict[str, set[str]] = defaultdict(set)
     for node, dag_ids in sources.items():
-        for dag_id in dag_ids:
-            triggers[dag_id] |= targets[node]
-    return {dag_id: frozenset(triggered) for dag_id, triggered in triggers.items()}
+        yield from ((dag_id, target) for dag_id in dag_ids for target in targets[node])
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for one, other in pairs:
+        found[one].add(other)
+    return {one: frozenset(others) for one, others in found.items()}
 
 
 def _read_trigger(run: Fields) -> RunTrigger:

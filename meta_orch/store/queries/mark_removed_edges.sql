@@ -1,7 +1,8 @@
--- Edges that are not among those known now. One document per edge that is.
+-- Edges of some kinds that are not among those known now. One document per edge that is.
 UPDATE edge_record
 SET removed_at = $now
 WHERE removed_at IS NULL
+  AND list_contains($kinds::VARCHAR[], kind)
   AND NOT EXISTS (
     FROM (
       SELECT unnest(from_json(document, '{

@@ -19,6 +19,7 @@ USING (
     "consumes": [{"uri": "VARCHAR", "name": "VARCHAR"}],
     "produces": [{"uri": "VARCHAR", "name": "VARCHAR"}],
     "triggers": [{"instance": "VARCHAR", "name": "VARCHAR"}],
+    "waits_for": [{"instance": "VARCHAR", "name": "VARCHAR"}],
     "max_active_runs": "BIGINT"
   }'))
   FROM (SELECT unnest($documents::VARCHAR[]) AS document)
@@ -29,11 +30,11 @@ WHEN MATCHED AND (
   OR (
     kept.orchestrator, kept.native_id, kept.description, kept.owners, kept.tags, kept.is_paused,
     kept.url, kept.version, kept.source_path, kept.schedules, kept.tasks, kept.consumes,
-    kept.produces, kept.triggers, kept.max_active_runs
+    kept.produces, kept.triggers, kept.waits_for, kept.max_active_runs
   ) IS DISTINCT FROM (
     seen.orchestrator, seen.native_id, seen.description, seen.owners, seen.tags, seen.is_paused,
     seen.url, seen.version, seen.source_path, seen.schedules, seen.tasks, seen.consumes,
-    seen.produces, seen.triggers, seen.max_active_runs
+    seen.produces, seen.triggers, seen.waits_for, seen.max_active_runs
   )
 ) THEN UPDATE SET
   orchestrator = seen.orchestrator,
@@ -50,15 +51,16 @@ WHEN MATCHED AND (
   consumes = seen.consumes,
   produces = seen.produces,
   triggers = seen.triggers,
+  waits_for = seen.waits_for,
   max_active_runs = seen.max_active_runs,
   changed_at = $now,
   removed_at = NULL
 WHEN NOT MATCHED THEN INSERT (
   instance, name, orchestrator, native_id, description, owners, tags, is_paused, url, version,
-  source_path, schedules, tasks, consumes, produces, triggers, max_active_runs, first_seen_at,
-  changed_at
+  source_path, schedules, tasks, consumes, produces, triggers, waits_for, max_active_runs,
+  first_seen_at, changed_at
 ) VALUES (
   seen.instance, seen.name, seen.orchestrator, seen.native_id, seen.description, seen.owners,
   seen.tags, seen.is_paused, seen.url, seen.version, seen.source_path, seen.schedules, seen.tasks,
-  seen.consumes, seen.produces, seen.triggers, seen.max_active_runs, $now, $now
+  seen.consumes, seen.produces, seen.triggers, seen.waits_for, seen.max_active_runs, $now, $now
 )

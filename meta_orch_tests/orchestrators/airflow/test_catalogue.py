@@ -230,7 +230,7 @@ def test_the_graph_is_asked_for_after_a_change_and_for_a_hundredth_of_the_time()
     assert asked == 3
 
 
-def test_what_an_operator_triggers_is_a_pipeline_where_it_is_one() -> None:
+def test_what_an_operator_triggers_or_a_sensor_waits_for_is_a_pipeline_where_it_is_one() -> None:
     """The target of an operator may be a template, which names no DAG."""
     airflow = SimulatedAirflow()
     for name in ("parent", "child"):
@@ -240,6 +240,8 @@ def test_what_an_operator_triggers_is_a_pipeline_where_it_is_one() -> None:
         ("trigger:parent:child:go", "dag:child"),
         ("dag:parent", "trigger:parent:{{ x }}:maybe"),
         ("trigger:parent:{{ x }}:maybe", "dag:{{ x }}"),
+        ("dag:parent", "sensor:parent:child:wait"),
+        ("sensor:parent:child:wait", "dag:child"),
         ("dag:parent", "asset:1"),
         ("asset:1", "dag:child"),
     ]
@@ -252,6 +254,8 @@ def test_what_an_operator_triggers_is_a_pipeline_where_it_is_one() -> None:
     catalogue = adapter_in_memory(answer).read_catalogue({})
     assert named(catalogue, "parent").triggers == (PipelineKey("airflow_test", "child"),)
     assert named(catalogue, "child").triggers == ()
+    assert named(catalogue, "child").waits_for == (PipelineKey("airflow_test", "parent"),)
+    assert named(catalogue, "parent").waits_for == ()
 
 
 def test_a_zone_that_shows_when_the_clocks_change_is_looked_for_again() -> None:

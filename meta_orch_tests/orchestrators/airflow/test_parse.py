@@ -221,7 +221,7 @@ def test_assets_link_what_writes_to_what_reads_and_to_what_they_schedule() -> No
     orders = frozenset({AssetRef("s3://lake/orders", "orders")})
     assert links.produces == {"load": orders}
     assert links.consumes == {"model": orders, "report": orders}
-    assert links.triggers == {}
+    assert links.triggers is None
 
 
 def test_the_name_that_airflow_3_0_has_for_scheduled_dags_is_understood() -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import doctest
 import random
 from graphlib import TopologicalSorter
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meta_orch.config import EdgeConfig
+from meta_orch.dependencies import find_cycles, known_edges, without_cycles
 from meta_orch.domain.edges import Edge, EdgeKind
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey
-from meta_orch.sync import edges as module
-from meta_orch.sync import find_cycles, known_edges, without_cycles
-from meta_orch.sync.edges import normalised_uri
 from meta_orch.testing.builders import make_pipeline
 
 
@@ -48,13 +44,25 @@ def test_a_uri_that_says_where_the_data_lies_joins_instances_and_a_name_does_not
 
     assert ends(known_edges(pair("file:///data/orders.csv"))) == [("a/producer", "b/consumer")]
     assert known_edges(pair("orders")) == ()
-    assert known_edges(pair("/data/orders.csv")) == ()
+    assert ends(known_edges(pair("/data/orders.csv"))) == [("a/producer", "b/consumer")]
 
 
 def test_a_name_joins_pipelines_of_one_instance() -> None:
     producer = make_pipeline("producer", "a", produces=assets("orders"))
     consumer = make_pipeline("consumer", "a", consumes=assets("orders"))
     assert ends(known_edges([producer, consumer])) == [("a/producer", "a/consumer")]
+
+
+def test_a_table_joins_instances_and_counts_for_less_where_a_server_is_not_told() -> None:
+    producer = make_pipeline("producer", "a", produces=assets("postgres://db/shop/public/orders"))
+    same = make_pipeline("same", "b", consumes=assets("postgresql://db/shop/public/orders"))
+    named = make_pipeline("named", "b", consumes=assets("shop.public.orders"))
+    other = make_pipeline("other", "b", consumes=assets("postgres://elsewhere/shop/public/orders"))
+    found = {edge.downstream: edge for edge in known_edges([producer, same, named, other])}
+    assert found.keys() == {same.key.path, named.key.path}
+    assert found[same.key.path].confidence == 1
+    assert found[named.key.path].confidence < 1
+    assert found[named.key.path].evidence == "shares shop.public.orders"
 
 
 def test_several_shared_assets_make_one_edge_that_names_some() -> None:
@@ -73,6 +81,14 @@ def test_who_starts_a_pipeline_is_upstream_of_it_where_that_is_known() -> None:
     ]
     assert known_edges(pipelines) == (
         Edge(("a", "starts"), ("a", "started"), EdgeKind.TRIGGER, "a/starts starts a/started"),
+    )
+
+
+def test_who_is_waited_for_is_upstream_of_who_waits() -> None:
+    first = make_pipeline("first", "a")
+    waits = make_pipeline("waits", "a", waits_for=(first.key, PipelineKey("a", "unknown")))
+    assert known_edges([first, waits]) == (
+        Edge(first.key.path, waits.key.path, EdgeKind.TRIGGER, "a/waits waits for a/first"),
     )
 
 
@@ -102,38 +118,6 @@ def test_a_pipeline_is_not_its_own_upstream() -> None:
         triggers=(key,),
     )
     assert known_edges([own]) == ()
-
-
-@pytest.mark.parametrize(
-    ("uri", "normalised"),
-    [
-        ("s3://lake/orders", "s3://lake/orders"),
-        ("S3://Lake/Orders/", "s3://lake/Orders"),
-        ("s3a://lake/orders", "s3://lake/orders"),
-        ("postgres://db:5432/shop/public/orders", "postgresql://db:5432/shop/public/orders"),
-        ("postgresql://someone:pa@ss@DB/shop", "postgresql://db/shop"),
-        ("file:/data/orders.csv", "file:///data/orders.csv"),
-        ("file://localhost/data/orders.csv", "file:///data/orders.csv"),
-        ("file:///data/orders.csv", "file:///data/orders.csv"),
-        ("s3://lake/orders?version=2#part", "s3://lake/orders?version=2#part"),
-        ("orders", "orders"),
-        ("Sales Orders/", "Sales Orders/"),
-        ("", ""),
-        ("x://[broken", "x://[broken"),
-    ],
-)
-def test_a_uri_has_one_spelling(uri: str, normalised: str) -> None:
-    assert normalised_uri(uri) == normalised
-
-
-@given(st.text() | st.from_regex(r"[a-zA-Z0-9]+:/{1,3}[a-z@:/.\[\]?#%]*", fullmatch=True))
-def test_a_normalised_uri_stays_as_it_is(uri: str) -> None:
-    once = normalised_uri(uri)
-    assert normalised_uri(once) == once
-
-
-def test_the_examples_in_the_documentation_hold() -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 names = st.sampled_from("abcdef")
