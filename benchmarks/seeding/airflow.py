@@ -21,7 +21,8 @@ _PROGRAM = Path(__file__).parents[1] / "programs" / "airflow_template.py"
 _SECONDS = 300
 _PIPELINE_TABLES = ("dag", "dag_tag", "dag_version", "dag_code", "serialized_dag")
 _AIRFLOW_2_PIPELINE_TABLES = ("dag", "dag_tag", "serialized_dag")
-"""Its code is a row for each file, and the one that there is does for all."""
+"""Its code is a row for each file, and the one that there is does for all. In Airflow 3 each has a
+file of its own: for the code of one DAG Airflow looks at all of that file."""
 _RUN_TABLES = ("dag_run", "task_instance", "task_instance_history")
 """Without rendered fields, which Airflow keeps of the last thirty runs of each DAG only."""
 
@@ -104,7 +105,10 @@ def _templates(connection: sqlite3.Connection, extent: Extent, tables: Sequence[
             (kind, outcome): _run(connection, kind, run_id, with_tasks=extent.tasks > 0)
             for (kind, outcome), (run_id,) in zip(TEMPLATES, runs, strict=True)
         },
-        names=lambda kind, number: {_template_name(kind): pipeline_name(number)},
+        names=lambda kind, number: {
+            _template_name(kind): pipeline_name(number),
+            _PROGRAM.stem: pipeline_name(number),
+        },
     )
 
 
@@ -113,7 +117,8 @@ def _pipeline(connection: sqlite3.Connection, kind: Kind, tables: Sequence[str])
     rows: list[Row] = []
     for table in tables:
         rows += read_rows(connection, table, "dag_id = ?", name)
-    return Template(rows, [name])
+    has_a_file = "dag_code" in tables
+    return Template(rows, [name, _PROGRAM.stem] if has_a_file else [name])
 
 
 def _run(connection: sqlite3.Connection, kind: Kind, run_id: str, *, with_tasks: bool) -> Template:
