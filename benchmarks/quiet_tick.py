@@ -35,7 +35,7 @@ METHOD = """
     the answers away.
 """
 
-_SECONDS_TO_QUIET = 1800
+_SECONDS_TO_QUIET = 5400
 _BETWEEN_TICKS = 1
 _CATALOGUE_EVERY = timedelta(minutes=5)
 
