@@ -17,6 +17,7 @@ COMMANDS = {
     "sync": "meta_orch.cli.sync:sync",
     "reconcile": "meta_orch.cli.reconcile:reconcile",
     "edges": "meta_orch.cli.edges:edges",
+    "gate": "meta_orch.cli.gate:gate",
     "impact": "meta_orch.cli.lineage:impact",
     "why": "meta_orch.cli.lineage:why",
     "prune": "meta_orch.cli.prune:prune",

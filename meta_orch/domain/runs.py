@@ -65,6 +65,14 @@ class Run:
         return end or self.started_at or self.queued_at or self.scheduled_at
 
     @property
+    def due_at(self) -> datetime | None:
+        """Up to when the data goes that it is for: the end of its window, or when it was due, or
+        otherwise when it began. Tells which tick of its pipeline's schedule it belongs to."""
+        if self.logical_window is not None:
+            return self.logical_window.end
+        return self.scheduled_at or self.queued_at or self.started_at
+
+    @property
     def revision_id(self) -> UUID:
         """Names this outcome of this run: the same wherever and however often it is computed.
 

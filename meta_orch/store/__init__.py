@@ -7,6 +7,7 @@ from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.compaction import Compaction
 from meta_orch.store.connection import Store
 from meta_orch.store.errors import QueryFailed, StoreBusy, StoreError, StoreTooNew, StoreUnusable
+from meta_orch.store.gate_facts import Facts, RunFact
 from meta_orch.store.history import Coincidence, Race
 from meta_orch.store.reader import Answer, StoreReader
 from meta_orch.store.retention import Expired
@@ -19,8 +20,10 @@ __all__ = [
     "CollectorStatus",
     "Compaction",
     "Expired",
+    "Facts",
     "QueryFailed",
     "Race",
+    "RunFact",
     "Store",
     "StoreBusy",
     "StoreError",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from meta_orch.config.models import Retention
-from meta_orch.domain.edges import Edge, Judgement, Step
+from meta_orch.domain.edges import AssetPath, Edge, Judgement, Step
+from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.time import Window
@@ -21,6 +22,7 @@ from meta_orch.store import rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.comparing import StoredRuns
 from meta_orch.store.errors import QueryFailed
+from meta_orch.store.gate_facts import Facts, find_facts
 from meta_orch.store.history import Coincidence, Race, find_coincidences, find_races
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
@@ -155,6 +157,19 @@ class StoreReader:
             edges: upstream and downstream; those of which one is not scheduled are left out.
         """
         return find_races(self._connection, edges, since)
+
+    def gate_facts(self, wanted: Mapping[PipelineKey, datetime]) -> Mapping[PipelineKey, Facts]:
+        """What gates need to know of pipelines. One without runs is left out.
+
+        Args:
+            wanted: pipelines, with the instant since when it matters what their runs are due for.
+        """
+        return find_facts(self._connection, wanted)
+
+    def overrides(self, now: datetime) -> Mapping[AssetPath, Override]:
+        """What people said against gates that holds now, by pipeline."""
+        found = (rows.override_from_document(row) for row in self._rows("overrides", now=now))
+        return {override.pipeline: override for override in found}
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from meta_orch.domain.circuits import Circuit
 from meta_orch.domain.edges import Edge, EdgeKind, Judgement, Opinion
+from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -233,6 +234,16 @@ def judgement_from_document(row: Document) -> Judgement:
         by=row["judged_by"],
         at=as_utc(datetime.fromisoformat(row["judged_at"])),
         reason=row["reason"],
+    )
+
+
+def override_from_document(row: Document) -> Override:
+    return Override(
+        pipeline=tuple(row["pipeline"]),
+        by=row["said_by"],
+        reason=row["reason"],
+        at=as_utc(datetime.fromisoformat(row["said_at"])),
+        expires_at=as_utc(datetime.fromisoformat(row["expires_at"])),
     )
 
 

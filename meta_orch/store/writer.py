@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from meta_orch.config.models import Retention
 from meta_orch.domain.edges import AssetPath, Edge, EdgeKind, Judgement
+from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import Pool
 from meta_orch.domain.readings import Catalogue, Changes, RunDetails
 from meta_orch.domain.runs import Run, RunKey
@@ -130,6 +131,17 @@ class StoreWriter(StoreReader):
     def forget_judgement(self, upstream: AssetPath, downstream: AssetPath) -> None:
         """As if nobody had said anything of them."""
         self._run("forget_judgement", upstream=list(upstream), downstream=list(downstream))
+
+    def save_override(self, override: Override) -> None:
+        """Remember that somebody lets a pipeline run whatever its gate says."""
+        self._run(
+            "save_override",
+            pipeline=list(override.pipeline),
+            said_by=override.by,
+            reason=override.reason,
+            said_at=override.at,
+            expires_at=override.expires_at,
+        )
 
     def mark_mirrored(self, runs: Iterable[Run], now: datetime) -> None:
         """Remember that Dagster shows these outcomes of these runs."""

@@ -19,6 +19,7 @@ SECTIONS = {
     "instances[].tls": models.Tls,
     "instances[].timeouts": models.Timeouts,
     "edges[]": models.EdgeConfig,
+    "gates[]": models.GateConfig,
     "suggestions": models.SuggestionsConfig,
     "store": models.StoreConfig,
     "store.retention": models.Retention,

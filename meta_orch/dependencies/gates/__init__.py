@@ -1,0 +1,28 @@
+"""Whether a pipeline may run now: one answer, with its evidence, for everybody who asks."""
+
+from meta_orch.dependencies.gates.decision import (
+    AssetFact,
+    Decision,
+    Disposition,
+    Finding,
+    Readiness,
+    Requirement,
+    decide,
+    summary,
+)
+from meta_orch.dependencies.gates.gatekeeper import Gatekeeper
+from meta_orch.dependencies.gates.windows import Cadence, Occasion
+
+__all__ = [
+    "AssetFact",
+    "Cadence",
+    "Decision",
+    "Disposition",
+    "Finding",
+    "Gatekeeper",
+    "Occasion",
+    "Readiness",
+    "Requirement",
+    "decide",
+    "summary",
+]

@@ -1,0 +1,170 @@
+"""The gates of a whole company, as its store is at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from meta_orch.config.models import GateConfig, InstanceConfig, MetaOrchConfig
+from meta_orch.dependencies.gates.decision import AssetFact, Decision, Requirement, decide
+from meta_orch.dependencies.gates.windows import (
+    Cadence,
+    Cadences,
+    Occasion,
+    occasion_at,
+    occasion_of,
+)
+from meta_orch.dependencies.graph import Lineage
+from meta_orch.dependencies.reading import edges_in_effect
+from meta_orch.domain.edges import AssetPath, Edge, path_text
+from meta_orch.domain.pipelines import Pipeline
+from meta_orch.domain.time import Window
+from meta_orch.store import CollectorStatus, Facts, StoreReader
+
+_SHORTEST_TOLERANCE = timedelta(minutes=5)
+_MISSED_POLLS = 4
+_NO_FACTS = Facts()
+
+
+class Gatekeeper:
+    """Answers for every pipeline, from one reading of the store.
+
+    Args:
+        config: its `gates` say which edges gate; `presumed` gates an edge that none of them names.
+        assets: what is known of Dagster assets that are no pipelines.
+    """
+
+    def __init__(
+        self,
+        reader: StoreReader,
+        config: MetaOrchConfig,
+        now: datetime,
+        *,
+        presumed: GateConfig | None = None,
+        assets: Mapping[AssetPath, AssetFact] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._gates = config.gates
+        self._now = now
+        self._presumed = presumed
+        self._assets = assets or {}
+        pipelines = reader.pipelines()
+        self._pipelines = {pipeline.key.path: pipeline for pipeline in pipelines}
+        self._lineage = Lineage(edges_in_effect(reader, config, pipelines))
+        self._cadences = Cadences(self._pipelines, self._lineage)
+        self._overrides = reader.overrides(now)
+        statuses = reader.collectors()
+        self._unread = {
+            instance.name: read_at
+            for instance in config.instances
+            if not _is_fresh(instance, statuses.get(instance.name), now)
+            for read_at in [_read_at(statuses.get(instance.name))]
+        }
+
+    @property
+    def gated(self) -> tuple[AssetPath, ...]:
+        """The pipelines that wait for something, sorted."""
+        return tuple(sorted(path for path in self._pipelines if self._asked_of(path)))
+
+    def decide(self, pipeline: AssetPath, *, due_at: datetime | None = None) -> Decision:
+        """Whether a pipeline may run now.
+
+        Args:
+            due_at: what its run is due for; the next one, or the one that should have begun, where
+                it is None.
+        """
+        return self.decide_all([pipeline], due_at=due_at)[pipeline]
+
+    def decide_all(
+        self, pipelines: Iterable[AssetPath], *, due_at: datetime | None = None
+    ) -> Mapping[AssetPath, Decision]:
+        """The same of many, in two questions to the store."""
+        pipelines = tuple(pipelines)
+        own = self._facts(dict.fromkeys(pipelines, self._now))
+        occasions = {
+            path: self._occasion(path, own.get(path, _NO_FACTS), due_at) for path in pipelines
+        }
+        asked = {path: self._requirements(path) for path in pipelines}
+        since: dict[AssetPath, datetime] = {}
+        for path, requirements in asked.items():
+            for requirement in requirements:
+                needed = requirement.cadence.needed(occasions[path].window)
+                first = needed[0] if needed else self._now
+                upstream = requirement.edge.upstream
+                since[upstream] = min(first, since.get(upstream, first))
+        facts = {**self._facts(since)}
+        return {
+            path: decide(
+                path,
+                occasions[path],
+                asked[path],
+                facts,
+                self._now,
+                own=own.get(path, _NO_FACTS),
+                assets=self._assets,
+                unread=self._unread,
+                known=self._pipelines,
+                override=self._overrides.get(path),
+            )
+            for path in pipelines
+        }
+
+    def _asked_of(self, path: AssetPath) -> list[tuple[Edge, GateConfig]]:
+        """The edges into a pipeline that gate it, one for each upstream."""
+        found: dict[AssetPath, tuple[Edge, GateConfig]] = {}
+        for edge in self._lineage.into(path):
+            gate = self._gate(edge)
+            if gate is not None:
+                found.setdefault(edge.upstream, (edge, gate))
+        return list(found.values())
+
+    def _gate(self, edge: Edge) -> GateConfig | None:
+        upstream, downstream = path_text(edge.upstream), path_text(edge.downstream)
+        for gate in self._gates:
+            if _matches(downstream, gate.downstream) and _matches(upstream, gate.upstream):
+                return gate
+        return self._presumed
+
+    def _requirements(self, path: AssetPath) -> tuple[Requirement, ...]:
+        return tuple(
+            Requirement(edge, gate, self._cadence(edge.upstream, gate))
+            for edge, gate in self._asked_of(path)
+        )
+
+    def _cadence(self, upstream: AssetPath, gate: GateConfig) -> Cadence:
+        return self._cadences.of(upstream) if gate.requires == "same_window" else Cadence(())
+
+    def _occasion(self, path: AssetPath, own: Facts, due_at: datetime | None) -> Occasion:
+        pipeline: Pipeline | None = self._pipelines.get(path)
+        schedules = pipeline.schedules if pipeline else ()
+        if due_at is not None:
+            occasion = occasion_at(schedules, due_at)
+            if occasion.window.is_empty and own.last_started and own.last_started < due_at:
+                return Occasion(due_at, Window(own.last_started, due_at))
+            return occasion
+        return occasion_of(
+            schedules, self._now, last_due=own.last_due, last_started=own.last_started
+        )
+
+    def _facts(self, since: Mapping[AssetPath, datetime]) -> Mapping[AssetPath, Facts]:
+        keys = {path: self._pipelines[path].key for path in since if path in self._pipelines}
+        found = self._reader.gate_facts({key: since[path] for path, key in keys.items()})
+        return {path: found[key] for path, key in keys.items() if key in found}
+
+
+@lru_cache(maxsize=100_000)
+def _matches(text: str, glob: str) -> bool:
+    return fnmatchcase(text, glob)
+
+
+def _is_fresh(instance: InstanceConfig, status: CollectorStatus | None, now: datetime) -> bool:
+    """Whether it was read lately, as `collector_is_fresh` has it."""
+    read_at = _read_at(status)
+    allowed = max(_SHORTEST_TOLERANCE, _MISSED_POLLS * instance.poll_interval)
+    return read_at is not None and now - read_at <= allowed
+
+
+def _read_at(status: CollectorStatus | None) -> datetime | None:
+    return status.succeeded_at if status else None
