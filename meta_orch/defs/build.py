@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from dagster import Definitions
 
 from meta_orch.config import MetaOrchConfig
+from meta_orch.config.models import GateConfig
 from meta_orch.defs import names
 from meta_orch.defs.assets import instance_spec, pipeline_specs
 from meta_orch.defs.backlog import Backlog, build_backlog_job
@@ -20,12 +21,16 @@ from meta_orch.defs.collector import Collector
 from meta_orch.defs.connection import Connect, KeptConnection, connect_from, is_own_dagster
 from meta_orch.defs.edges import JOB_NAME as EDGES_JOB_NAME
 from meta_orch.defs.edges import build_edges
+from meta_orch.defs.gate_publisher import GatePublisher
 from meta_orch.defs.jobs import build_jobs
 from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
+from meta_orch.dependencies.gates import gate_of
 from meta_orch.dependencies.reading import edges_in_effect
+from meta_orch.domain.edges import Edge
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.store import Store
 
 WEBSERVER_VARIABLE: Final = "DAGSTER_WEBSERVER_URL"
@@ -50,6 +55,16 @@ def _without_garbage_collection() -> Iterator[None]:
         gc.freeze()
         if was_on:
             gc.enable()
+
+
+def _gated(
+    pipelines: Iterable[Pipeline], edges: Iterable[Edge], gates: Sequence[GateConfig]
+) -> list[PipelineKey]:
+    """The pipelines that a gate names."""
+    if not gates:
+        return []
+    paths = {edge.downstream for edge in edges if gate_of(edge, gates)}
+    return [pipeline.key for pipeline in pipelines if pipeline.key.path in paths]
 
 
 @_without_garbage_collection()
@@ -78,6 +93,7 @@ def build_definitions(
         pipelines = [p for p in reader.pipelines() if p.key.instance in shown]
         edges = edges_in_effect(reader, config, pipelines)
         judgements = reader.judgements()
+    gated = _gated(pipelines, edges, config.gates)
     by_instance = {name: [p for p in pipelines if p.key.instance == name] for name in instances}
     reloader = Reloader(
         config.dagster.webserver_url or os.environ.get(WEBSERVER_VARIABLE) or DEFAULT_WEBSERVER,
@@ -105,6 +121,8 @@ def build_definitions(
                 clock=clock,
                 pipelines=len(by_instance[name]),
                 declared_edges=config.edges,
+                gates=GatePublisher(name, config, store, clock),
+                gated=[key.path for key in gated if key.instance == name],
             )
         )
     reconciliations = [
@@ -121,7 +139,7 @@ def build_definitions(
             edges_asset,
         ],
         asset_checks=[
-            *build_checks([p.key for p in pipelines], instances, store, clock),
+            *build_checks([p.key for p in pipelines], config, store, clock, gated),
             *(check for check, _ in reconciliations),
         ],
         jobs=[

@@ -1,15 +1,13 @@
-"""The two checks of every pipeline, and the one of every instance.
+"""The checks of every pipeline, and the one of every instance.
 
 They are evaluated with each run that is shown, and whenever somebody executes them by hand; both
 times from what the store holds.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
 from dagster import (
-    AssetCheckEvaluation,
     AssetCheckExecutionContext,
     AssetCheckKey,
     AssetCheckResult,
@@ -23,16 +21,16 @@ from dagster import (
     op,
 )
 
-from meta_orch.config import InstanceConfig
+from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.defs import metadata, names
+from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED, UPSTREAMS_ARE_READY
+from meta_orch.defs.gates import evaluate_gate, gate_spec
+from meta_orch.dependencies.gates import Gatekeeper
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.domain.states import RunState
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import CollectorStatus, Store
-
-LAST_RUN_SUCCEEDED: Final = "last_run_succeeded"
-COLLECTOR_IS_FRESH: Final = "collector_is_fresh"
 
 _SHORTEST_TOLERANCE = timedelta(minutes=5)
 _MISSED_POLLS = 4
@@ -123,25 +121,6 @@ def evaluate_freshness(
     )
 
 
-def as_evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
-    """A result as the event that Dagster keeps.
-
-    Raises:
-        ValueError: the result does not say of which asset and check it is.
-    """
-    if result.asset_key is None or result.check_name is None:
-        raise ValueError("the result names no asset or no check")
-    return AssetCheckEvaluation(
-        asset_key=result.asset_key,
-        check_name=result.check_name,
-        passed=result.passed,
-        metadata=result.metadata,
-        severity=result.severity,
-        description=result.description,
-        blocking=result.check_name == LAST_RUN_SUCCEEDED,
-    )
-
-
 def _failed(task_runs: Iterable[TaskRun]) -> list[TaskRun]:
     """The last attempt of each task run whose last attempt failed."""
     by_attempt = sorted(task_runs, key=lambda task_run: task_run.attempt)
@@ -179,14 +158,20 @@ def _failed_task_table(failed: Iterable[TaskRun]) -> MetadataValue | None:
 
 def build_checks(
     pipelines: Sequence[PipelineKey],
-    instances: Mapping[str, InstanceConfig],
+    config: MetaOrchConfig,
     store: Store,
     clock: Callable[[], datetime],
+    gated: Collection[PipelineKey] = (),
 ) -> list[AssetChecksDefinition]:
-    """The checks of every pipeline and every instance, as few definitions as Dagster likes."""
+    """The checks of every pipeline and every instance, as few definitions as Dagster likes.
+
+    Args:
+        gated: the pipelines that a gate in the configuration names.
+    """
+    gated = frozenset(gated)
     return [
-        _build_checks(number, part, instance, store, clock)
-        for instance in instances.values()
+        _build_checks(number, part, instance, config=config, store=store, clock=clock, gated=gated)
+        for instance in config.instances
         for number, part in enumerate(
             _parts([key for key in pipelines if key.instance == instance.name]), start=1
         )
@@ -203,11 +188,15 @@ def _build_checks(
     number: int,
     pipelines: Sequence[PipelineKey],
     instance: InstanceConfig,
+    *,
+    config: MetaOrchConfig,
     store: Store,
     clock: Callable[[], datetime],
+    gated: Collection[PipelineKey],
 ) -> AssetChecksDefinition:
     by_asset = {names.asset_key(pipeline): pipeline for pipeline in pipelines}
     specs = [spec for asset in by_asset for spec in _specs(asset, instance)]
+    specs += [gate_spec(asset) for asset, pipeline in by_asset.items() if pipeline in gated]
     if number == 1:
         specs.append(_freshness_spec(names.instance_key(instance.name), instance))
     # `multi_asset_check` names outputs after assets, which may be called what no output can be.
@@ -223,9 +212,17 @@ def _build_checks(
         with store.read() as reader:
             status = reader.collectors().get(instance.name)
             runs = reader.latest_runs(instance.name, finished=True)
+            asked = [
+                by_asset[check.asset_key].path
+                for check in context.selected_asset_check_keys
+                if check.name == UPSTREAMS_ARE_READY
+            ]
+            decisions = Gatekeeper(reader, config, now).decide_all(asked) if asked else {}
         for check in sorted(context.selected_asset_check_keys, key=AssetCheckKey.to_user_string):
             if check.name == COLLECTOR_IS_FRESH:
                 yield evaluate_freshness(check.asset_key, instance, status, now)
+            elif check.name == UPSTREAMS_ARE_READY:
+                yield evaluate_gate(decisions[by_asset[check.asset_key].path])
             else:
                 pipeline = by_asset[check.asset_key]
                 yield evaluate_last_run(pipeline, runs.get(pipeline))

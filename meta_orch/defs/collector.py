@@ -30,8 +30,10 @@ from meta_orch.defs import metadata, names
 from meta_orch.defs.backlog import Backlog
 from meta_orch.defs.connection import KeptConnection, is_own_dagster
 from meta_orch.defs.freshness import publish_freshness
+from meta_orch.defs.gate_publisher import GatePublisher
 from meta_orch.defs.mirror import Location
 from meta_orch.defs.reload import Reloader, catalogue_digest
+from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run
@@ -66,6 +68,7 @@ class Collector:
     Args:
         pipelines: how many pipelines of the instance the location has loaded.
         declared_edges: those in `meta_orch.yaml`.
+        gates: keeps the checks of `gated` pipelines as their gates are.
         clock: gives the time as aware UTC.
     """
 
@@ -77,6 +80,8 @@ class Collector:
     clock: Callable[[], datetime]
     pipelines: int
     declared_edges: Sequence[EdgeConfig] = ()
+    gates: GatePublisher | None = None
+    gated: Sequence[AssetPath] = ()
 
     def tick(self, context: SensorEvaluationContext) -> RunRequest | SkipReason:
         """Read, store, and show what is new.
@@ -117,6 +122,9 @@ class Collector:
         if not self.reloader.is_asking:  # a reload waits for this tick's end: pipelines before runs
             request, mirrored = self._mirror(context.instance, location, deadline)
             words.append(mirrored)
+        if self.gates is not None and self.gated and not self.reloader.is_asking:
+            changed = self.gates.publish(context.instance, self.gated)
+            words.append(f"{changed} gates changed" if changed else "")
         self._publish_freshness(context.instance, status, deadline)
         summary = "; ".join(filter(None, words))
         context.log.info(summary)

@@ -16,7 +16,8 @@ from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
-from meta_orch.defs.checks import COLLECTOR_IS_FRESH, as_evaluation, evaluate_freshness
+from meta_orch.defs.checks import evaluate_freshness
+from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, as_evaluation
 from meta_orch.defs.mirror import latest_verdicts
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.store import CollectorStatus

@@ -18,7 +18,8 @@ from dagster import (
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.assets import next_run
-from meta_orch.defs.checks import as_evaluation, evaluate_freshness, evaluate_last_run
+from meta_orch.defs.checks import evaluate_freshness, evaluate_last_run
+from meta_orch.defs.evaluations import as_evaluation
 from meta_orch.domain.marks import MIRRORED_TAG
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.runs import Run, TaskRun

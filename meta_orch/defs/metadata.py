@@ -85,6 +85,13 @@ PARAMETERS: Final = f"{PREFIX}/parameters"
 MESSAGE: Final = f"{PREFIX}/message"
 FAILED_TASKS: Final = f"{PREFIX}/failed_tasks"
 
+# On what gates say.
+DUE_AT: Final = f"{PREFIX}/due_at"
+CULPRIT: Final = f"{PREFIX}/culprit"
+SINCE: Final = f"{PREFIX}/since"
+UPSTREAMS: Final = f"{PREFIX}/upstreams"
+OVERRIDE: Final = f"{PREFIX}/to_run_all_the_same"
+
 # Tags, on assets and on runs.
 INSTANCE: Final = f"{PREFIX}/instance"
 ENVIRONMENT: Final = f"{PREFIX}/environment"

@@ -18,8 +18,8 @@ from dagster import (
     build_sensor_context,
 )
 
-from meta_orch.config import InstanceConfig, MetaOrchConfig, StoreConfig
-from meta_orch.config.models import DagsterConfig
+from meta_orch.config import EdgeConfig, InstanceConfig, MetaOrchConfig, StoreConfig
+from meta_orch.config.models import DagsterConfig, GateConfig
 from meta_orch.defs import build_definitions
 from meta_orch.defs.mirror import latest_verdicts
 from meta_orch.domain.runs import Run
@@ -40,6 +40,8 @@ class World:
     fake: FakeOrchestrator = field(default_factory=lambda: FakeOrchestrator(NAME))
     others: tuple[InstanceConfig, ...] = ()
     history: int = 20
+    edges: tuple[EdgeConfig, ...] = ()
+    gates: tuple[GateConfig, ...] = ()
     cursor: str | None = None
 
     @property
@@ -51,6 +53,8 @@ class World:
             ),
             store=StoreConfig(path=self.folder / "store.duckdb"),
             dagster=DagsterConfig(history_per_pipeline=self.history),
+            edges=self.edges,
+            gates=self.gates,
         )
 
     @property

@@ -165,7 +165,9 @@ def test_no_pipeline_keeps_the_location_from_loading(pipelines: list[Pipeline]) 
     jobs = names.job_names(keys)
     defs = Definitions(
         assets=pipeline_specs(pipelines, instances, jobs=jobs),
-        asset_checks=build_checks(keys, instances, Store("never opened"), lambda: NOON),
+        asset_checks=build_checks(
+            keys, MetaOrchConfig(instances=INSTANCES), Store("never opened"), lambda: NOON, keys
+        ),
         jobs=build_jobs(pipelines, instances, jobs, connect_from),
     )
     Definitions.validate_loadable(defs)

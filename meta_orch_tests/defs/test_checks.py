@@ -7,14 +7,9 @@ from dagster import AssetCheckKey, AssetKey, Definitions
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
-from meta_orch.defs.checks import (
-    COLLECTOR_IS_FRESH,
-    LAST_RUN_SUCCEEDED,
-    evaluate_freshness,
-    evaluate_last_run,
-    tolerance,
-)
+from meta_orch.defs.checks import evaluate_freshness, evaluate_last_run, tolerance
 from meta_orch.defs.edges import EDGES_KEY
+from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.reconciliation import STORE_MATCHES_SERVER
 from meta_orch.dependencies.lint import Rule
 from meta_orch.domain.states import RunState

@@ -14,8 +14,8 @@ from dagster import (
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import backlog, collector
-from meta_orch.defs.checks import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.collector import CollectorFailed
+from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.domain.states import RunState
 from meta_orch.orchestrators.base import ServerFailed, Unreachable
 from meta_orch.testing.builders import make_run

@@ -27,7 +27,7 @@ from sqlalchemy import Engine, event
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
-from meta_orch.defs.checks import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
+from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.history import HistoricalRun, as_historical_run
 from meta_orch.defs.mirror import cancel_unfinished, ends_shown, is_older, latest_verdicts, mirror
 from meta_orch.domain.marks import MIRRORED_TAG

@@ -15,7 +15,7 @@ from benchmarks.postgres import running_postgres
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
 from meta_orch.defs.backlog import Backlog
-from meta_orch.defs.checks import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
+from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.states import RunState
 from meta_orch.store import Store

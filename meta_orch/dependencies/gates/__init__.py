@@ -10,7 +10,7 @@ from meta_orch.dependencies.gates.decision import (
     decide,
     summary,
 )
-from meta_orch.dependencies.gates.gatekeeper import Gatekeeper
+from meta_orch.dependencies.gates.gatekeeper import Gatekeeper, gate_of
 from meta_orch.dependencies.gates.windows import Cadence, Occasion
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "Readiness",
     "Requirement",
     "decide",
+    "gate_of",
     "summary",
 ]

@@ -121,11 +121,7 @@ class Gatekeeper:
         return list(found.values())
 
     def _gate(self, edge: Edge) -> GateConfig | None:
-        upstream, downstream = path_text(edge.upstream), path_text(edge.downstream)
-        for gate in self._gates:
-            if _matches(downstream, gate.downstream) and _matches(upstream, gate.upstream):
-                return gate
-        return self._presumed
+        return gate_of(edge, self._gates) or self._presumed
 
     def _requirements(self, path: AssetPath) -> tuple[Requirement, ...]:
         return tuple(
@@ -152,6 +148,15 @@ class Gatekeeper:
         keys = {path: self._pipelines[path].key for path in since if path in self._pipelines}
         found = self._reader.gate_facts({key: since[path] for path, key in keys.items()})
         return {path: found[key] for path, key in keys.items() if key in found}
+
+
+def gate_of(edge: Edge, gates: Iterable[GateConfig]) -> GateConfig | None:
+    """The first gate that names an edge; None where none does."""
+    upstream, downstream = path_text(edge.upstream), path_text(edge.downstream)
+    for gate in gates:
+        if _matches(downstream, gate.downstream) and _matches(upstream, gate.upstream):
+            return gate
+    return None
 
 
 @lru_cache(maxsize=100_000)

@@ -1,0 +1,67 @@
+"""Keeping `upstreams_are_ready` as the gates are, from tick to tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dagster import AssetCheckKey, AssetKey, DagsterInstance
+
+from meta_orch.config import MetaOrchConfig
+from meta_orch.defs.evaluations import UPSTREAMS_ARE_READY, as_evaluation
+from meta_orch.defs.gates import evaluate_gate
+from meta_orch.defs.mirror import latest_verdicts
+from meta_orch.dependencies.gates import Gatekeeper
+from meta_orch.domain.edges import AssetPath
+from meta_orch.store import Store
+
+
+@dataclass
+class GatePublisher:
+    """Keeps the checks of one instance's gated pipelines as their gates are.
+
+    Args:
+        clock: gives the time as aware UTC.
+    """
+
+    instance: str
+    config: MetaOrchConfig
+    store: Store
+    clock: Callable[[], datetime]
+    _published: dict[AssetPath, bool] = field(default_factory=dict)
+    """What was said last, as far as this process knows."""
+
+    def publish(self, dagster: DagsterInstance, shown: Iterable[AssetPath]) -> int:
+        """Evaluate the checks whose verdict has changed. Returns how many those were.
+
+        Args:
+            shown: the pipelines whose check the location has loaded.
+        """
+        if not self.config.gates:
+            return 0
+        loaded = frozenset(shown)
+        with self.store.read() as reader:
+            keeper = Gatekeeper(reader, self.config, self.clock())
+            mine = [p for p in keeper.gated if p[0] == self.instance and p in loaded]
+            decisions = keeper.decide_all(mine)
+        results = {path: evaluate_gate(decision) for path, decision in decisions.items()}
+        self._recall(dagster, results)
+        changed = [
+            path for path, said in results.items() if self._published.get(path) != said.passed
+        ]
+        for path in changed:
+            dagster.report_runless_asset_event(as_evaluation(results[path]))
+            self._published[path] = results[path].passed
+        return len(changed)
+
+    def _recall(self, dagster: DagsterInstance, wanted: Mapping[AssetPath, object]) -> None:
+        """What Dagster shows of checks that this process has said nothing of yet."""
+        checks = {
+            AssetCheckKey(AssetKey([*path]), UPSTREAMS_ARE_READY): path
+            for path in wanted
+            if path not in self._published
+        }
+        if checks:
+            for check, passed in latest_verdicts(dagster, list(checks)).items():
+                self._published[checks[check]] = passed
