@@ -12,9 +12,9 @@ from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.evaluations import UPSTREAMS_ARE_READY, as_evaluation
 from meta_orch.defs.gates import evaluate_gate
 from meta_orch.defs.mirror import latest_verdicts
-from meta_orch.dependencies.gates import Gatekeeper
+from meta_orch.dependencies.gates import Gatekeeper, GateMap
 from meta_orch.domain.edges import AssetPath
-from meta_orch.store import Store
+from meta_orch.store import Store, StoreReader
 
 
 @dataclass
@@ -31,6 +31,7 @@ class GatePublisher:
     clock: Callable[[], datetime]
     _published: dict[AssetPath, bool] = field(default_factory=dict)
     """What was said last, as far as this process knows."""
+    _map: tuple[object, GateMap] | None = None
 
     def publish(self, dagster: DagsterInstance, shown: Iterable[AssetPath]) -> int:
         """Evaluate the checks whose verdict has changed. Returns how many those were.
@@ -42,7 +43,7 @@ class GatePublisher:
             return 0
         loaded = frozenset(shown)
         with self.store.read() as reader:
-            keeper = Gatekeeper(reader, self.config, self.clock())
+            keeper = Gatekeeper(reader, self.config, self.clock(), known=self._current_map(reader))
             mine = [p for p in keeper.gated if p[0] == self.instance and p in loaded]
             decisions = keeper.decide_all(mine)
         results = {path: evaluate_gate(decision) for path, decision in decisions.items()}
@@ -54,6 +55,13 @@ class GatePublisher:
             dagster.report_runless_asset_event(as_evaluation(results[path]))
             self._published[path] = results[path].passed
         return len(changed)
+
+    def _current_map(self, reader: StoreReader) -> GateMap:
+        """Made anew when a catalogue was read, or somebody judged an edge."""
+        mark = GateMap.mark(reader)
+        if self._map is None or self._map[0] != mark:
+            self._map = mark, GateMap(reader, self.config)
+        return self._map[1]
 
     def _recall(self, dagster: DagsterInstance, wanted: Mapping[AssetPath, object]) -> None:
         """What Dagster shows of checks that this process has said nothing of yet."""

@@ -37,6 +37,11 @@ _FURTHEST = 400 * _DAY
 """How far the tick before, or after, is looked for: a yearly one is found."""
 
 
+def rules(schedules: Iterable[Schedule]) -> tuple[Schedule, ...]:
+    """The active ones, without what changes as time goes by: for who asks again and again."""
+    return tuple(_rule(schedule) for schedule in schedules if schedule.is_active)
+
+
 def has_ticks(schedules: Iterable[Schedule]) -> bool:
     """Whether any active rule of them can be evaluated here."""
     return any(schedule.is_active and _is_known(_rule(schedule)) for schedule in schedules)
@@ -79,6 +84,8 @@ def cron(expression: str, timezone: str = "UTC") -> Schedule:
 def _rule(schedule: Schedule) -> Schedule:
     """What makes its ticks: equal for all schedules that tick alike, so that they are worked out
     once."""
+    if schedule.next_at is None and schedule.name is None and schedule.is_active:
+        return schedule
     return replace(schedule, next_at=None, name=None, is_active=True)
 
 

@@ -10,7 +10,7 @@ from meta_orch.dependencies.gates.decision import (
     decide,
     summary,
 )
-from meta_orch.dependencies.gates.gatekeeper import Gatekeeper, gate_of
+from meta_orch.dependencies.gates.gatekeeper import Gatekeeper, GateMap, gate_of
 from meta_orch.dependencies.gates.windows import Cadence, Occasion
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Decision",
     "Disposition",
     "Finding",
+    "GateMap",
     "Gatekeeper",
     "Occasion",
     "Readiness",

@@ -19,7 +19,7 @@ from meta_orch.dependencies.gates.windows import (
 from meta_orch.dependencies.graph import Lineage
 from meta_orch.dependencies.reading import edges_in_effect
 from meta_orch.domain.edges import AssetPath, Edge, path_text
-from meta_orch.domain.pipelines import Pipeline
+from meta_orch.domain.ticks import rules
 from meta_orch.domain.time import Window
 from meta_orch.store import CollectorStatus, Facts, StoreReader
 
@@ -28,11 +28,50 @@ _MISSED_POLLS = 4
 _NO_FACTS = Facts()
 
 
+class GateMap:
+    """What gates depend on and a tick does not change: pipelines, edges, rhythms."""
+
+    def __init__(
+        self, reader: StoreReader, config: MetaOrchConfig, presumed: GateConfig | None = None
+    ) -> None:
+        self._gates = config.gates
+        self._presumed = presumed
+        pipelines = reader.pipelines()
+        self.pipelines = {pipeline.key.path: pipeline.key for pipeline in pipelines}
+        self.rules = {pipeline.key.path: rules(pipeline.schedules) for pipeline in pipelines}
+        self._lineage = Lineage(edges_in_effect(reader, config, pipelines))
+        self._cadences = Cadences({p.key.path: p for p in pipelines}, self._lineage)
+        self._requirements: dict[AssetPath, tuple[Requirement, ...]] = {}
+
+    @staticmethod
+    def mark(reader: StoreReader) -> object:
+        """Equal as long as a map made before is right."""
+        read_at = {name: s.catalogue_read_at for name, s in reader.collectors().items()}
+        return read_at, reader.judgements()
+
+    def requirements(self, path: AssetPath) -> tuple[Requirement, ...]:
+        """What a pipeline asks of its upstreams: one for each edge that gates."""
+        if path not in self._requirements:
+            found: dict[AssetPath, Requirement] = {}
+            for edge in self._lineage.into(path):
+                gate = gate_of(edge, self._gates) or self._presumed
+                if gate is not None:
+                    found.setdefault(
+                        edge.upstream, Requirement(edge, gate, self._cadence(edge.upstream, gate))
+                    )
+            self._requirements[path] = tuple(found.values())
+        return self._requirements[path]
+
+    def _cadence(self, upstream: AssetPath, gate: GateConfig) -> Cadence:
+        return self._cadences.of(upstream) if gate.requires == "same_window" else Cadence()
+
+
 class Gatekeeper:
     """Answers for every pipeline, from one reading of the store.
 
     Args:
         config: its `gates` say which edges gate; `presumed` gates an edge that none of them names.
+        known: what was made for an earlier one, where `GateMap.mark` is still the same.
         assets: what is known of Dagster assets that are no pipelines.
     """
 
@@ -43,17 +82,13 @@ class Gatekeeper:
         now: datetime,
         *,
         presumed: GateConfig | None = None,
+        known: GateMap | None = None,
         assets: Mapping[AssetPath, AssetFact] | None = None,
     ) -> None:
         self._reader = reader
-        self._gates = config.gates
         self._now = now
-        self._presumed = presumed
+        self._map = known or GateMap(reader, config, presumed)
         self._assets = assets or {}
-        pipelines = reader.pipelines()
-        self._pipelines = {pipeline.key.path: pipeline for pipeline in pipelines}
-        self._lineage = Lineage(edges_in_effect(reader, config, pipelines))
-        self._cadences = Cadences(self._pipelines, self._lineage)
         self._overrides = reader.overrides(now)
         statuses = reader.collectors()
         self._unread = {
@@ -66,7 +101,7 @@ class Gatekeeper:
     @property
     def gated(self) -> tuple[AssetPath, ...]:
         """The pipelines that wait for something, sorted."""
-        return tuple(sorted(path for path in self._pipelines if self._asked_of(path)))
+        return tuple(sorted(p for p in self._map.pipelines if self._map.requirements(p)))
 
     def decide(self, pipeline: AssetPath, *, due_at: datetime | None = None) -> Decision:
         """Whether a pipeline may run now.
@@ -86,7 +121,7 @@ class Gatekeeper:
         occasions = {
             path: self._occasion(path, own.get(path, _NO_FACTS), due_at) for path in pipelines
         }
-        asked = {path: self._requirements(path) for path in pipelines}
+        asked = {path: self._map.requirements(path) for path in pipelines}
         since: dict[AssetPath, datetime] = {}
         for path, requirements in asked.items():
             for requirement in requirements:
@@ -94,7 +129,7 @@ class Gatekeeper:
                 first = needed[0] if needed else self._now
                 upstream = requirement.edge.upstream
                 since[upstream] = min(first, since.get(upstream, first))
-        facts = {**self._facts(since)}
+        facts = self._facts(since)
         return {
             path: decide(
                 path,
@@ -105,36 +140,14 @@ class Gatekeeper:
                 own=own.get(path, _NO_FACTS),
                 assets=self._assets,
                 unread=self._unread,
-                known=self._pipelines,
+                known=self._map.pipelines,
                 override=self._overrides.get(path),
             )
             for path in pipelines
         }
 
-    def _asked_of(self, path: AssetPath) -> list[tuple[Edge, GateConfig]]:
-        """The edges into a pipeline that gate it, one for each upstream."""
-        found: dict[AssetPath, tuple[Edge, GateConfig]] = {}
-        for edge in self._lineage.into(path):
-            gate = self._gate(edge)
-            if gate is not None:
-                found.setdefault(edge.upstream, (edge, gate))
-        return list(found.values())
-
-    def _gate(self, edge: Edge) -> GateConfig | None:
-        return gate_of(edge, self._gates) or self._presumed
-
-    def _requirements(self, path: AssetPath) -> tuple[Requirement, ...]:
-        return tuple(
-            Requirement(edge, gate, self._cadence(edge.upstream, gate))
-            for edge, gate in self._asked_of(path)
-        )
-
-    def _cadence(self, upstream: AssetPath, gate: GateConfig) -> Cadence:
-        return self._cadences.of(upstream) if gate.requires == "same_window" else Cadence(())
-
     def _occasion(self, path: AssetPath, own: Facts, due_at: datetime | None) -> Occasion:
-        pipeline: Pipeline | None = self._pipelines.get(path)
-        schedules = pipeline.schedules if pipeline else ()
+        schedules = self._map.rules.get(path, ())
         if due_at is not None:
             occasion = occasion_at(schedules, due_at)
             if occasion.window.is_empty and own.last_started and own.last_started < due_at:
@@ -145,7 +158,7 @@ class Gatekeeper:
         )
 
     def _facts(self, since: Mapping[AssetPath, datetime]) -> Mapping[AssetPath, Facts]:
-        keys = {path: self._pipelines[path].key for path in since if path in self._pipelines}
+        keys = {path: self._map.pipelines[path] for path in since if path in self._map.pipelines}
         found = self._reader.gate_facts({key: since[path] for path, key in keys.items()})
         return {path: found[key] for path, key in keys.items() if key in found}
 

@@ -8,7 +8,7 @@ has none in between, because it is the slower one, the last one before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from meta_orch.dependencies.graph import Lineage
 from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.schedules import Schedule
-from meta_orch.domain.ticks import has_ticks, last_tick, next_tick, tick_before, ticks
+from meta_orch.domain.ticks import has_ticks, last_tick, next_tick, rules, tick_before, ticks
 from meta_orch.domain.time import Window
 
 
@@ -30,26 +30,41 @@ class Occasion:
     """The span, its end in it and its start not, of which it needs its upstreams' ticks."""
 
 
-@dataclass(frozen=True, slots=True)
 class Cadence:
-    """The rules by which new data comes from a pipeline."""
+    """The rules by which new data comes from a pipeline. It remembers what it worked out, since a
+    thousand edges may ask the same.
 
-    schedules: tuple[Schedule, ...]
-    """Empty where that is not known: then its last outcome counts, however old."""
-    of: AssetPath | None = None
-    """The upstream whose rules these are, where it has none of its own."""
+    Args:
+        schedules: none where they are not known: then the last outcome counts, however old.
+    """
+
+    def __init__(self, schedules: Iterable[Schedule] = ()) -> None:
+        self.schedules = rules(schedules)
+        self._needed: dict[Window, tuple[datetime, ...]] = {}
+        self._until: dict[datetime, datetime | None] = {}
 
     def needed(self, window: Window) -> tuple[datetime, ...]:
         """The ticks that a downstream with this window needs."""
-        found = ticks(self.schedules, window)
-        if found:
-            return found
-        before = last_tick(self.schedules, window.start)
-        return (before,) if before is not None else ()
+        if not self.schedules:
+            return ()
+        if window not in self._needed:
+            found = ticks(self.schedules, window)
+            if not found:
+                before = last_tick(self.schedules, window.start)
+                found = (before,) if before is not None else ()
+            self._needed[window] = found
+        return self._needed[window]
 
     def until(self, tick: datetime) -> datetime | None:
         """The tick after, to which later runs belong; None where there is none."""
-        return next_tick(self.schedules, tick)
+        if tick not in self._until:
+            self._until[tick] = next_tick(self.schedules, tick)
+        return self._until[tick]
+
+    @property
+    def pace(self) -> int:
+        """How many ticks it has in a year: less for the slower."""
+        return len(ticks(self.schedules, _A_YEAR))
 
 
 class Cadences:
@@ -60,6 +75,7 @@ class Cadences:
         self._pipelines = pipelines
         self._lineage = lineage
         self._known: dict[AssetPath, Cadence] = {}
+        self._shared: dict[tuple[Schedule, ...], Cadence] = {}
 
     def of(self, asset: AssetPath) -> Cadence:
         return self._of(asset, frozenset())
@@ -71,31 +87,21 @@ class Cadences:
         if asset in self._known:
             return self._known[asset]
         pipeline = self._pipelines.get(asset)
-        if pipeline is not None and has_ticks(pipeline.schedules):
-            found = Cadence(pipeline.schedules)
+        own = rules(pipeline.schedules) if pipeline else ()
+        if has_ticks(own):
+            found = self._shared.setdefault(own, Cadence(own))
         elif asset in below:
-            return Cadence(())
+            return _NONE
         else:
-            above = [
-                (edge.upstream, self._of(edge.upstream, below | {asset}))
-                for edge in self._lineage.into(asset)
-            ]
-            paced = [(other, cadence) for other, cadence in above if cadence.schedules]
-            found = min(
-                (Cadence(cadence.schedules, cadence.of or other) for other, cadence in paced),
-                key=_pace,
-                default=Cadence(()),
-            )
+            above = (self._of(edge.upstream, below | {asset}) for edge in self._lineage.into(asset))
+            paced = [cadence for cadence in above if cadence.schedules]
+            found = min(paced, key=lambda cadence: cadence.pace, default=_NONE)
         if not below or found.schedules:
             self._known[asset] = found
         return found
 
 
-def _pace(cadence: Cadence) -> tuple[int, str]:
-    """How many ticks it has in a year; less for the slower."""
-    return len(ticks(cadence.schedules, _A_YEAR)), repr(cadence.of)
-
-
+_NONE = Cadence()
 _A_YEAR = Window(
     datetime.fromisoformat("2025-01-01T00:00:00+00:00"),
     datetime.fromisoformat("2026-01-01T00:00:00+00:00"),
