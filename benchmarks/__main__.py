@@ -14,6 +14,7 @@ from rich.console import Console
 
 from benchmarks import (
     asset_graph,
+    gates,
     initial_load,
     latency,
     location_load,
@@ -30,6 +31,7 @@ from meta_orch.domain.errors import MetaOrchError
 BENCHMARKS: Sequence[ModuleType] = (
     location_load,
     asset_graph,
+    gates,
     quiet_tick,
     latency,
     initial_load,
