@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
@@ -12,9 +13,15 @@ from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.evaluations import UPSTREAMS_ARE_READY, as_evaluation
 from meta_orch.defs.gates import evaluate_gate
 from meta_orch.defs.mirror import latest_verdicts
-from meta_orch.dependencies.gates import Gatekeeper, GateMap
+from meta_orch.dependencies.gates import Decision, Gatekeeper, GateMap
 from meta_orch.domain.edges import AssetPath
 from meta_orch.store import Store, StoreReader
+
+
+class _Said(NamedTuple):
+    passed: bool
+    faults: tuple[tuple[AssetPath, str], ...]
+    """Upstreams that are not as required, where it did not pass, and what they are."""
 
 
 @dataclass
@@ -29,12 +36,13 @@ class GatePublisher:
     config: MetaOrchConfig
     store: Store
     clock: Callable[[], datetime]
-    _published: dict[AssetPath, bool] = field(default_factory=dict)
+    _published: dict[AssetPath, _Said] = field(default_factory=dict)
     """What was said last, as far as this process knows."""
     _map: tuple[object, GateMap] | None = None
 
     def publish(self, dagster: DagsterInstance, shown: Iterable[AssetPath]) -> int:
-        """Evaluate the checks whose verdict has changed. Returns how many those were.
+        """Evaluate the checks whose verdict has changed, or whose fault is another's. Returns how
+        many those were.
 
         Args:
             shown: the pipelines whose check the location has loaded.
@@ -46,15 +54,16 @@ class GatePublisher:
             keeper = Gatekeeper(reader, self.config, self.clock(), known=self._current_map(reader))
             mine = [p for p in keeper.gated if p[0] == self.instance and p in loaded]
             decisions = keeper.decide_all(mine)
-        results = {path: evaluate_gate(decision) for path, decision in decisions.items()}
-        self._recall(dagster, results)
-        changed = [
-            path for path, said in results.items() if self._published.get(path) != said.passed
-        ]
-        for path in changed:
-            dagster.report_runless_asset_event(as_evaluation(results[path]))
-            self._published[path] = results[path].passed
-        return len(changed)
+        self._recall(dagster, decisions)
+        changed = 0
+        for path, decision in decisions.items():
+            result = evaluate_gate(decision)
+            said = _Said(result.passed, () if result.passed else _faults(decision))
+            if self._published.get(path) != said:
+                dagster.report_runless_asset_event(as_evaluation(result))
+                self._published[path] = said
+                changed += 1
+        return changed
 
     def _current_map(self, reader: StoreReader) -> GateMap:
         """Made anew when a catalogue was read, or somebody judged an edge."""
@@ -72,4 +81,9 @@ class GatePublisher:
         }
         if checks:
             for check, passed in latest_verdicts(dagster, list(checks)).items():
-                self._published[checks[check]] = passed
+                # Whose fault it was is not recalled: it is said once more.
+                self._published[checks[check]] = _Said(passed, ())
+
+
+def _faults(decision: Decision) -> tuple[tuple[AssetPath, str], ...]:
+    return tuple((finding.upstream, finding.readiness.value) for finding in decision.culprits)

@@ -1,7 +1,7 @@
 """The check `upstreams_are_ready` of pipelines that a gate in `meta_orch.yaml` names.
 
 It says what `meta-orch gate` says. It is evaluated whenever somebody executes it, and by each tick
-of its instance's sensor where what it says has changed.
+of its instance's sensor where it passes no longer, or again, or fails through another upstream.
 """
 
 from __future__ import annotations

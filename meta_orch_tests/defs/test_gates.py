@@ -76,6 +76,20 @@ def test_what_has_not_changed_is_not_said_again(gated: World) -> None:
     assert count() == before
 
 
+def test_another_culprit_is_named_though_it_fails_as_before(gated: World) -> None:
+    gated.finish("prices", "prices_1")
+    gated.edges += (EdgeConfig(upstream=f"{NAME}/prices", downstream=f"{NAME}/report"),)
+    gated.wait(minutes=5)
+    gated.finish("orders", "orders_2", RunState.FAILED)
+    gated.tick()
+    gated.wait(minutes=5)
+    gated.finish("orders", "orders_3")
+    gated.finish("prices", "prices_2", RunState.FAILED)
+    gated.tick()
+    assert gated.verdict(UPSTREAMS_ARE_READY, "report") is False
+    assert latest(gated).metadata[metadata.CULPRIT].value == "fake/prices"
+
+
 def test_it_can_be_executed_by_hand(gated: World) -> None:
     gated.wait(minutes=5)
     gated.finish("orders", "orders_2", RunState.FAILED)
