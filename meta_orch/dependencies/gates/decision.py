@@ -290,8 +290,11 @@ def _look_at_asset(
     as_run = RunFact("", RunState.SUCCEEDED, made, made, made) if made else None
     facts = Facts(runs=(as_run,) if as_run else (), last_success_at=made, last_finished=as_run)
     readiness, message, since, _ = _look(requirement, facts, own, occasion, now)
-    words = message.replace("succeeded", "materialized").replace("run", "materialized")
-    return readiness, words if made else "was never materialized", since, None
+    if made is None:
+        return readiness, "was never materialized", since, None
+    for said, meant in _OF_ASSETS:
+        message = message.replace(said, meant)
+    return readiness, message, since, None
 
 
 def _open(runs: Iterable[RunFact]) -> RunFact | None:
@@ -314,6 +317,12 @@ def _failed(run: RunFact) -> _Look:
     )
 
 
+_OF_ASSETS = (
+    ("has not succeeded", "has not been materialized"),
+    ("has not run", "has not been materialized"),
+    ("succeeded", "was materialized"),
+)
+"""What messages say of runs, and what that is of assets; in this order."""
 _OUTCOMES = {
     RunState.UPSTREAM_FAILED: "failed, as something before it did,",
     RunState.CANCELED: "was canceled",

@@ -308,6 +308,12 @@ def test_an_asset_of_dagster_gates_by_its_materializations_and_checks(company: C
     decision = company.decide("2026-03-02T05:00Z")
     assert decision.disposition is Disposition.HOLD
     assert summary(decision) == "orders does not pass no_order_is_lost."
+    company.gate = {"requires": "new_data"}
+    company.assets = {("orders",): AssetFact(at("2026-02-01T00:00Z"))}
+    assert summary(company.decide("2026-03-02T05:00Z")) == (
+        "orders has not been materialized since the last run; before that at 2026-02-01 00:00 UTC."
+    )
+    company.gate = {}
     company.assets = {("orders",): AssetFact(made, failed_at=made + HOUR)}
     assert company.decide("2026-03-02T06:00Z").disposition is Disposition.HOLD
 
