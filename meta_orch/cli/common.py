@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from meta_orch.cli.tables import FORMATS, Columns, Rows, print_table
 from meta_orch.config import InstanceConfig, MetaOrchConfig
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="The configuration.  [default: $META_ORCH_CONFIG, else meta_orch.yaml]",
+)
+format_option = click.option(
+    "-f",
+    "--format",
+    "style",
+    type=click.Choice(["table", *FORMATS]),
+    default="table",
+    show_default=True,
+    help="How to print the answer.",
 )
 instances_argument = click.argument("instances", nargs=-1, metavar="[INSTANCE]...")
 
@@ -39,6 +49,14 @@ def output(*, wide: bool = False) -> Console:
     if wide and not console.is_terminal:
         console.width = _WITHOUT_LIMIT
     return console
+
+
+def print_rows(columns: Columns, rows: Rows, style: str) -> None:
+    """Print what a command found, as `format_option` has it."""
+    if style == "table":
+        print_table(output(wide=True), columns, rows)
+    else:
+        click.echo(FORMATS[style](columns, rows), nl=False)
 
 
 def progress() -> Console:

@@ -11,8 +11,14 @@ import click
 from rich.markup import escape
 
 from meta_orch.cli.assets import known_asset
-from meta_orch.cli.common import acting_user, config_option, open_store, output
-from meta_orch.cli.tables import FORMATS, print_table
+from meta_orch.cli.common import (
+    acting_user,
+    config_option,
+    format_option,
+    open_store,
+    output,
+    print_rows,
+)
 from meta_orch.config import load_config
 from meta_orch.domain.edges import AssetPath, Edge, Judgement, Opinion, parse_path, path_text
 
@@ -31,15 +37,7 @@ def _with_both_ends(command: Callable[..., Any]) -> Callable[..., Any]:
 @config_option
 @click.option("--of", "asset", metavar="PIPELINE", help="Only those to and from this one.")
 @click.option("--proposed", is_flag=True, help="Suggestions that nobody has judged yet.")
-@click.option(
-    "-f",
-    "--format",
-    "style",
-    type=click.Choice(["table", *FORMATS]),
-    default="table",
-    show_default=True,
-    help="How to print them.",
-)
+@format_option
 @click.pass_context
 def edges(
     ctx: click.Context, config_path: Path | None, asset: str | None, proposed: bool, style: str
@@ -60,13 +58,10 @@ def edges(
         end = known_asset(asset, reader, report.edges) if asset else None
     found = report.proposals if proposed else report.edges
     rows = [_row(edge) for edge in found if end is None or end in edge.step]
-    if style == "table":
-        print_table(output(wide=True), _COLUMNS, rows)
-        if report.proposals and not proposed:
-            more = f"{len(report.proposals):,} more are proposed: meta-orch edges --proposed"
-            output().print(more, style="dim")
-    else:
-        click.echo(FORMATS[style](_COLUMNS, rows), nl=False)
+    print_rows(_COLUMNS, rows, style)
+    if style == "table" and report.proposals and not proposed:
+        more = f"{len(report.proposals):,} more are proposed: meta-orch edges --proposed"
+        output().print(more, style="dim")
 
 
 @edges.command()
@@ -115,10 +110,7 @@ def suggest(config_path: Path | None) -> None:
     renew_suggestions(store, config, now)
     with store.read() as reader:
         proposed = read_report(reader, config, now).proposals
-    rows = [
-        (path_text(e.upstream), path_text(e.downstream), e.confidence, e.evidence) for e in proposed
-    ]
-    print_table(output(wide=True), ("upstream", "downstream", "confidence", "evidence"), rows)
+    print_rows(_COLUMNS, [_row(edge) for edge in proposed], "table")
 
 
 @edges.command()

@@ -9,8 +9,7 @@ import click
 from rich.markup import escape
 
 from meta_orch.cli.assets import known_asset
-from meta_orch.cli.common import config_option, open_store, output
-from meta_orch.cli.tables import FORMATS, print_table
+from meta_orch.cli.common import config_option, format_option, open_store, output, print_rows
 from meta_orch.config import load_config
 from meta_orch.domain.edges import AssetPath, path_text
 from meta_orch.domain.runs import Run
@@ -19,15 +18,7 @@ from meta_orch.domain.runs import Run
 @click.command()
 @click.argument("pipeline")
 @config_option
-@click.option(
-    "-f",
-    "--format",
-    "style",
-    type=click.Choice(["table", *FORMATS]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
+@format_option
 def impact(pipeline: str, config_path: Path | None, style: str) -> None:
     """What depends on PIPELINE, directly or not, in whichever orchestrator: what a failure of it
     reaches."""
@@ -51,10 +42,7 @@ def impact(pipeline: str, config_path: Path | None, style: str) -> None:
         )
         for reached in find_impact(asset, Lineage(edges))
     ]
-    if style == "table":
-        print_table(output(wide=True), columns, rows)
-    else:
-        click.echo(FORMATS[style](columns, rows), nl=False)
+    print_rows(columns, rows, style)
 
 
 @click.command()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meta_orch.cli.common import config_option, open_store, output
-from meta_orch.cli.tables import FORMATS, print_table
+from meta_orch.cli.common import config_option, format_option, open_store, print_rows
 from meta_orch.config import load_config
 from meta_orch.domain.errors import MetaOrchError
 
@@ -29,15 +28,7 @@ Anything else is SQL and ends with a semicolon: SELECT state, count(*) FROM runs
 @click.command()
 @click.argument("query", required=False)
 @config_option
-@click.option(
-    "-f",
-    "--format",
-    "style",
-    type=click.Choice(["table", *FORMATS]),
-    default="table",
-    show_default=True,
-    help="How to print the answer.",
-)
+@format_option
 def sql(query: str | None, config_path: Path | None, style: str) -> None:
     """Ask the store in SQL. It is opened read-only.
 
@@ -75,10 +66,7 @@ def _answer(store: Store, text: str, style: str) -> None:
             raise click.ClickException(f"there is no command {command}; there are:\n{_HELP}")
         else:
             answer = reader.answer(text)
-    if style == "table":
-        print_table(output(wide=True), answer.columns, answer.rows)
-    else:
-        click.echo(FORMATS[style](answer.columns, answer.rows), nl=False)
+    print_rows(answer.columns, answer.rows, style)
 
 
 def _prompt(store: Store, style: str) -> None:

@@ -182,6 +182,10 @@ _NEEDS_URL = frozenset({"airflow", "prefect"})
 """Of the adapters that come with meta_orch; another's says so itself when it connects."""
 
 
+_SHORTEST_TOLERANCE = timedelta(minutes=5)
+_MISSED_POLLS = 4
+
+
 class InstanceConfig(Section):
     """One orchestrator."""
 
@@ -229,6 +233,11 @@ class InstanceConfig(Section):
         if value is None and orchestrator in _NEEDS_URL:
             raise ValueError(f"is missing; write where the {orchestrator} server's API answers")
         return value
+
+    @property
+    def tolerance(self) -> timedelta:
+        """How old the last reading may be before what is known of it counts as out of date."""
+        return max(_SHORTEST_TOLERANCE, _MISSED_POLLS * self.poll_interval)
 
     @property
     def secrets(self) -> tuple[EnvironmentReference, ...]:

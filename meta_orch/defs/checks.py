@@ -5,7 +5,7 @@ times from what the store holds.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -32,18 +32,11 @@ from meta_orch.domain.states import RunState
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import CollectorStatus, Store
 
-_SHORTEST_TOLERANCE = timedelta(minutes=5)
-_MISSED_POLLS = 4
 _NAMED = 3
 """Failed tasks in a description; the table has more."""
 _TOGETHER = 500
 """Pipelines whose checks one operation evaluates: Dagster loads few wide definitions faster than
 many narrow ones."""
-
-
-def tolerance(instance: InstanceConfig) -> timedelta:
-    """How old the last reading may be before what is shown counts as out of date."""
-    return max(_SHORTEST_TOLERANCE, _MISSED_POLLS * instance.poll_interval)
 
 
 def evaluate_last_run(
@@ -91,7 +84,7 @@ def evaluate_freshness(
     For a pipeline that it is not is a warning, since its runs may be well; for the instance itself
     it is an error.
     """
-    allowed = tolerance(instance)
+    allowed = instance.tolerance
     read_at = status.succeeded_at if status else None
     if status is None or read_at is None:
         fresh, words = False, "has not been read yet"
@@ -252,6 +245,6 @@ def _freshness_spec(asset: AssetKey, instance: InstanceConfig) -> AssetCheckSpec
         asset=asset,
         description=(
             f"{instance.name} was read to the end within the last "
-            f"{describe_duration(tolerance(instance))}: what is shown here is up to date."
+            f"{describe_duration(instance.tolerance)}: what is shown here is up to date."
         ),
     )

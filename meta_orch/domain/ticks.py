@@ -121,7 +121,7 @@ def _forward(rule: Schedule, after: datetime) -> Iterator[datetime]:
         ticks = map(as_utc, CronSim(text, after.astimezone(zone)))
         yield from (tick for tick in _ending(ticks) if tick > after)
     elif rule.kind is ScheduleKind.INTERVAL and rule.interval and rule.anchor:
-        number = _intervals(rule, after, zone)
+        number = _intervals(rule, after)
         while True:
             number += 1
             if (tick := _nth(rule, number, zone)) > after:
@@ -140,7 +140,7 @@ def _backward(rule: Schedule, at: datetime) -> Iterator[datetime]:
         earlier = map(as_utc, CronSim(text, begin, reverse=True))
         yield from (tick for tick in _ending(earlier) if tick <= at)
     elif rule.kind is ScheduleKind.INTERVAL and rule.interval and rule.anchor:
-        number = _intervals(rule, at, zone) + 1
+        number = _intervals(rule, at) + 1
         while True:
             if (tick := _nth(rule, number, zone)) <= at:
                 yield tick
@@ -184,7 +184,7 @@ def _rrule(rule: Schedule) -> rrulebase | None:
         return None
 
 
-def _intervals(rule: Schedule, at: datetime, zone: ZoneInfo) -> int:
+def _intervals(rule: Schedule, at: datetime) -> int:
     """About how many of them lie between the anchor and an instant."""
     assert rule.interval is not None and rule.anchor is not None  # noqa: S101, PT018  # the callers have looked
     return (at - rule.anchor) // rule.interval - 1

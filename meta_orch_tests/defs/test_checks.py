@@ -7,7 +7,7 @@ from dagster import AssetCheckKey, AssetKey, Definitions
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
-from meta_orch.defs.checks import evaluate_freshness, evaluate_last_run, tolerance
+from meta_orch.defs.checks import evaluate_freshness, evaluate_last_run
 from meta_orch.defs.edges import EDGES_KEY
 from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
 from meta_orch.defs.reconciliation import STORE_MATCHES_SERVER
@@ -92,8 +92,8 @@ def test_fresh_is_what_was_read_lately_and_to_the_end(
 
 def test_a_slow_poll_is_allowed_a_longer_silence() -> None:
     slow = AIRFLOW.model_copy(update={"poll_interval": timedelta(minutes=30)})
-    assert tolerance(AIRFLOW) == timedelta(minutes=5)
-    assert tolerance(slow) == timedelta(hours=2)
+    assert AIRFLOW.tolerance == timedelta(minutes=5)
+    assert slow.tolerance == timedelta(hours=2)
 
 
 def execute(world: World, *checks: AssetCheckKey) -> dict[AssetCheckKey, bool]:

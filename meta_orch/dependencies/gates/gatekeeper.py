@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -23,8 +23,6 @@ from meta_orch.domain.ticks import rules
 from meta_orch.domain.time import Window
 from meta_orch.store import CollectorStatus, Facts, StoreReader
 
-_SHORTEST_TOLERANCE = timedelta(minutes=5)
-_MISSED_POLLS = 4
 _NO_FACTS = Facts()
 
 
@@ -180,8 +178,7 @@ def _matches(text: str, glob: str) -> bool:
 def _is_fresh(instance: InstanceConfig, status: CollectorStatus | None, now: datetime) -> bool:
     """Whether it was read lately, as `collector_is_fresh` has it."""
     read_at = _read_at(status)
-    allowed = max(_SHORTEST_TOLERANCE, _MISSED_POLLS * instance.poll_interval)
-    return read_at is not None and now - read_at <= allowed
+    return read_at is not None and now - read_at <= instance.tolerance
 
 
 def _read_at(status: CollectorStatus | None) -> datetime | None:
