@@ -6,13 +6,12 @@ reference (`EnvironmentReference`), and is read from the environment at the mome
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -21,16 +20,25 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from meta_orch.config.logins import (
+    LOGIN_TYPES,
+    ApiKeyLogin,
+    BasicLogin,
+    BearerLogin,
+    CustomLogin,
+    HeaderLogin,
+    Login,
+    NoLogin,
+    TokenLogin,
+)
 from meta_orch.config.values import (
     AssetKeyText,
-    ClassPath,
     Cron,
     Duration,
     EnvironmentReference,
     Glob,
     InstanceName,
     MissingSecret,
-    Option,
     Secret,
     Section,
     Text,
@@ -64,84 +72,6 @@ __all__ = [
     "Tls",
     "TokenLogin",
 ]
-
-
-class NoLogin(Section):
-    """Nothing is sent; an Airflow that gives anybody a token is asked for one."""
-
-    model_config = ConfigDict(json_schema_extra={"required": ["type"]})  # it tells the logins apart
-
-    type: Literal["none"] = "none"
-
-
-class BasicLogin(Section):
-    """HTTP basic authentication: Prefect's `auth_string`, a Dagster behind a proxy that asks,
-    Airflow 2; Airflow 3 takes it as `token`."""
-
-    type: Literal["basic"]
-    username: Text
-    """Who logs in."""
-    password: Secret
-    """A reference, such as `${AIRFLOW_PASSWORD}`."""
-
-
-class TokenLogin(Section):
-    """Airflow 3: username and password are exchanged for a token, and again when it expires."""
-
-    type: Literal["token"]
-    username: Text
-    """Who logs in."""
-    password: Secret
-    """A reference, such as `${AIRFLOW_PASSWORD}`."""
-
-
-class BearerLogin(Section):
-    """A token that somebody else issues and renews."""
-
-    type: Literal["bearer"]
-    token: Secret
-    """A reference, such as `${AIRFLOW_TOKEN}`."""
-
-
-class ApiKeyLogin(Section):
-    """A Prefect Cloud API key."""
-
-    type: Literal["api_key"]
-    api_key: Secret
-    """A reference, such as `${PREFECT_API_KEY}`."""
-
-
-class HeaderLogin(Section):
-    """A header of its own, such as `Dagster-Cloud-Api-Token`."""
-
-    type: Literal["header"]
-    name: Text
-    """The header's name."""
-    value: Secret
-    """What it holds: a reference, such as `${DAGSTER_CLOUD_API_TOKEN}`."""
-
-
-class CustomLogin(Section):
-    """A class of your own gives the headers of each request."""
-
-    type: Literal["custom"]
-    login_class: ClassPath
-    """Where it is, as `package.module:Class`."""
-    options: Mapping[str, Option] = {}
-    """What it is made with, beside `url`; secrets by reference."""
-
-    def __hash__(self) -> int:
-        """An instance's configuration is a key in places, and a mapping has no hash."""
-        return hash((self.login_class, *sorted(self.options)))
-
-
-Login = Annotated[
-    NoLogin | BasicLogin | TokenLogin | BearerLogin | ApiKeyLogin | HeaderLogin | CustomLogin,
-    Field(discriminator="type"),
-]
-
-
-LOGIN_TYPES = ("none", "token", "basic", "bearer", "api_key", "header", "custom")
 
 
 class Tls(Section):
