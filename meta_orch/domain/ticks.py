@@ -140,7 +140,7 @@ def _backward(rule: Schedule, at: datetime) -> Iterator[datetime]:
         earlier = map(as_utc, CronSim(text, begin, reverse=True))
         yield from (tick for tick in _ending(earlier) if tick <= at)
     elif rule.kind is ScheduleKind.INTERVAL and rule.interval and rule.anchor:
-        number = _intervals(rule, at) + 1
+        number = _intervals(rule, at) + 3  # clocks that went forward bring one more
         while True:
             if (tick := _nth(rule, number, zone)) <= at:
                 yield tick

@@ -75,6 +75,12 @@ def test_an_interval_of_days_keeps_to_the_local_clock_and_one_of_hours_to_the_ti
     ]
 
 
+def test_the_last_tick_of_an_interval_of_days_is_found_after_the_clocks_went_forward() -> None:
+    """At six by the clock, which is an hour earlier than when it was first counted."""
+    daily = every(DAY, "2026-03-01T06:00+01:00", BERLIN)
+    assert last_tick([daily], at("2026-06-01T06:30+02:00")) == at("2026-06-01T06:00+02:00")
+
+
 def test_an_rrule_ticks_by_the_local_clock() -> None:
     weekdays = rrule("FREQ=WEEKLY;BYDAY=MO,FR;BYHOUR=7;BYMINUTE=45;BYSECOND=0", BERLIN)
     assert days(weekdays, "2026-03-26T00:00+01:00", "2026-03-31T00:00+02:00") == [
