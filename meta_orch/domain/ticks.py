@@ -6,7 +6,7 @@ ticks here; that is None, and not an empty answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -118,7 +118,7 @@ def _forward(rule: Schedule, after: datetime) -> Iterator[datetime]:
     zone = _zone(rule.timezone)
     if rule.kind is ScheduleKind.CRON and (text := _cron_text(rule)):
         # cronsim looks at local times of whole minutes.
-        ticks = map(as_utc, CronSim(text, after.astimezone(zone)))
+        ticks = map(as_utc, _Cron(text, after.astimezone(zone)))
         yield from (tick for tick in _ending(ticks) if tick > after)
     elif rule.kind is ScheduleKind.INTERVAL and rule.interval and rule.anchor:
         number = _intervals(rule, after)
@@ -136,8 +136,8 @@ def _backward(rule: Schedule, at: datetime) -> Iterator[datetime]:
     """The last tick up to an instant, if any."""
     zone = _zone(rule.timezone)
     if rule.kind is ScheduleKind.CRON and (text := _cron_text(rule)):
-        begin = at.astimezone(zone) + timedelta(minutes=1)
-        earlier = map(as_utc, CronSim(text, begin, reverse=True))
+        begin = (at + timedelta(minutes=1)).astimezone(zone)
+        earlier = map(as_utc, _Cron(text, begin, reverse=True))
         yield from (tick for tick in _ending(earlier) if tick <= at)
     elif rule.kind is ScheduleKind.INTERVAL and rule.interval and rule.anchor:
         number = _intervals(rule, at) + 3  # clocks that went forward bring one more
@@ -151,6 +151,31 @@ def _backward(rule: Schedule, at: datetime) -> Iterator[datetime]:
             local = tick
             if (instant := _from_local(tick, zone)) <= at:
                 yield instant
+
+
+class _Cron(CronSim):
+    """cronsim looks for a minute an hour further, where no clock goes on by half an hour; those of
+    Lord Howe Island do."""
+
+    def advance_minute(self) -> bool:
+        return self._minute_by_minute(super().advance_minute)
+
+    def reverse_minute(self) -> bool:
+        return self._minute_by_minute(super().reverse_minute)
+
+    def _minute_by_minute(self, jump: Callable[[], bool]) -> bool:
+        begin = self.dt
+        moved = jump()
+        if moved and _by_part_of_an_hour(begin, self.dt):
+            self.dt = begin.replace(second=0 if self.tick_direction == 1 else 59)
+            while self.dt.minute not in self.minutes and self.dt.hour in self.hours:
+                self.tick(60)
+        return moved
+
+
+def _by_part_of_an_hour(earlier: datetime, later: datetime) -> bool:
+    before, after = earlier.utcoffset(), later.utcoffset()
+    return before is not None and after is not None and bool((after - before) % timedelta(hours=1))
 
 
 def _ending(ticks: Iterator[datetime]) -> Iterator[datetime]:

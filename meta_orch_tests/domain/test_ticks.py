@@ -130,11 +130,23 @@ def test_presets_and_a_zone_that_nobody_knows_are_understood() -> None:
     )
 
 
-instants = st.datetimes(
+any_time = st.datetimes(
     min_value=datetime(2024, 1, 1),  # noqa: DTZ001  # hypothesis adds the zone
     max_value=datetime(2030, 1, 1),  # noqa: DTZ001
     timezones=st.just(UTC),
 )
+_CHANGES = [
+    at("2026-03-29T01:00Z"),  # Berlin
+    at("2026-10-25T01:00Z"),
+    at("2026-04-04T15:00Z"),  # Lord Howe Island, by half an hour
+    at("2026-10-03T15:30Z"),
+]
+near_a_change = st.builds(
+    lambda change, minutes: change + timedelta(minutes=minutes),
+    st.sampled_from(_CHANGES),
+    st.integers(-180, 180),
+)
+instants = any_time | near_a_change
 zones = st.sampled_from(["UTC", BERLIN, "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
 schedules = st.one_of(
     st.builds(
@@ -176,6 +188,18 @@ def test_between_the_last_tick_and_the_next_there_is_none(rule: Schedule, now: d
     assert next_tick([rule], last) == after
     assert tick_before([rule], after) == last
     assert last_tick([rule], last) == last
+
+
+@given(st.integers(0, 59), zones, near_a_change)
+def test_an_hourly_rule_ticks_whenever_the_clock_shows_its_minute(
+    minute: int, timezone: str, start: datetime
+) -> None:
+    zone = ZoneInfo(timezone)
+    passed = [start + timedelta(minutes=number) for number in range(1, 361)]
+    rule = cron(f"{minute} * * * *", timezone)
+    shown = [tick for tick in passed if tick.astimezone(zone).minute == minute]
+    assert list(ticks([rule], Window(start, passed[-1]))) == shown
+    assert [tick for tick in passed if last_tick([rule], tick) == tick] == shown
 
 
 @given(schedules, instants, st.integers(1, 10), st.integers(1, 10))
