@@ -1,9 +1,9 @@
 """The port: what meta_orch asks of an orchestrator, and what an adapter may answer.
 
 Every adapter reads pipelines and runs (`Orchestrator`). What only some can do is a capability of
-its own (`ReadsSources`, `ReadsPools`, `ListsRuns`, `CountsRuns`, `StartsRuns`), found with
-`isinstance`. Adapters are found by the entry point group `meta_orch.orchestrators`, so one can live
-in another package; see `registry.py`.
+its own (`ReadsSources`, `ReadsPools`, `ListsRuns`, `CountsRuns`, `StartsRuns`, `CancelsRuns`,
+`PausesPipelines`, `SkipsTicks`), found with `isinstance`. Adapters are found by the entry point
+group `meta_orch.orchestrators`, so one can live in another package; see `registry.py`.
 
 An adapter turns its server's JSON into domain types and keeps nothing: what was read is the
 store's, and where reading stopped is in the cursor.
@@ -26,6 +26,7 @@ from meta_orch.domain.time import Window
 
 __all__ = [
     "ActingRefused",
+    "CancelsRuns",
     "Catalogue",
     "Changes",
     "CountsRuns",
@@ -35,11 +36,13 @@ __all__ = [
     "NotFound",
     "Orchestrator",
     "OrchestratorError",
+    "PausesPipelines",
     "ReadsPools",
     "ReadsSources",
     "RunDetails",
     "Server",
     "ServerFailed",
+    "SkipsTicks",
     "StartsRuns",
     "UnexpectedAnswer",
     "Unreachable",
@@ -206,5 +209,48 @@ class StartsRuns(Protocol):
 
         Raises:
             ActingRefused: the instance is read-only, or the pipeline refuses.
+        """
+        ...
+
+
+@runtime_checkable
+class PausesPipelines(Protocol):
+    runs_missed_ticks: bool
+    """Whether a pipeline that was paused at a tick runs for it by itself once it is not."""
+
+    def is_paused(self, pipeline: Pipeline) -> bool:
+        """Whether its schedules are off, by what the server says now."""
+        ...
+
+    def set_paused(self, pipeline: Pipeline, *, is_paused: bool) -> None:
+        """Turn its schedules off or on; a repeat changes nothing. Runs under way are not ended.
+
+        Raises:
+            ActingRefused: the instance is read-only, or the pipeline has no schedules to turn off.
+        """
+        ...
+
+
+@runtime_checkable
+class CancelsRuns(Protocol):
+    def cancel_run(self, run: RunKey) -> None:
+        """Ask for a run's end; one that has ended is left as it is.
+
+        Raises:
+            ActingRefused: the instance is read-only.
+            NotFound: there is no such run.
+        """
+        ...
+
+
+@runtime_checkable
+class SkipsTicks(Protocol):
+    """For one that runs the ticks it missed."""
+
+    def skip_tick(self, pipeline: Pipeline, note: str) -> None:
+        """Have a paused pipeline not run for the tick that it would run for when it is resumed.
+
+        Raises:
+            ActingRefused: the instance is read-only.
         """
         ...

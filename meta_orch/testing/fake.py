@@ -70,6 +70,8 @@ class FakeOrchestrator(Orchestrator):
         self.page_size = page_size
         self.read_only = read_only
         self.pools: tuple[Pool, ...] = ()
+        self.runs_missed_ticks = True
+        """It says so; a test starts runs itself."""
         self.calls: list[str] = []
         """The port's methods that were called, in order."""
         self.is_closed = False
@@ -316,7 +318,7 @@ class FakeOrchestrator(Orchestrator):
         self._answer("check_may_start_runs")
         if self.read_only:
             raise ActingRefused(
-                self.instance, "the instance is read-only: set `read_only: false` to start runs"
+                self.instance, "the instance is read-only: set `read_only: false` to act there"
             )
 
     def start_run(
@@ -357,6 +359,31 @@ class FakeOrchestrator(Orchestrator):
                 for task in self._pipelines[pipeline.key].tasks
             ],
         )
+
+    def cancel_run(self, run: RunKey) -> None:
+        self._answer("cancel_run")
+        if self.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to act there"
+            )
+        if run not in self._records:
+            raise NotFound(self.instance, f"there is no run {run.run_id!r}")
+        if not self._records[run].run.state.is_terminal:
+            self.finish_run(run, RunState.CANCELED)
+
+    def is_paused(self, pipeline: Pipeline) -> bool:
+        self._answer("is_paused")
+        self._require(pipeline.key)
+        return self._pipelines[pipeline.key].is_paused
+
+    def set_paused(self, pipeline: Pipeline, *, is_paused: bool) -> None:
+        self._answer("set_paused")
+        if self.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to act there"
+            )
+        self._require(pipeline.key)
+        self.pause(pipeline.key.name, is_paused=is_paused)
 
     @property
     def _pipelines(self) -> dict[PipelineKey, Pipeline]:

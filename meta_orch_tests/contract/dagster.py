@@ -61,6 +61,7 @@ class DagsterSubject(Subject):
         Feature.SOURCE_PATH: "the webserver has no sources",
         Feature.POOLS: "they are not read",
         Feature.PAUSE: "schedules are stopped, jobs are not",
+        Feature.PAUSING: "conditions and blocking checks hold what depends on others",
         Feature.RERUN: "a re-execution is a run of its own",
         Feature.STATE_EDIT: "a finished run stays as it is",
         Feature.LOGIN: "the open-source webserver has none",

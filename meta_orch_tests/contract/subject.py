@@ -62,6 +62,7 @@ class Feature(StrEnum):
     STATE_EDIT = "setting a finished run to another state"
     SOURCES = "the source of a pipeline"
     PAUSE = "pausing a pipeline"
+    PAUSING = "pausing a pipeline from here"
     INTERVALS = "interval schedules"
     SOURCE_PATH = "where a pipeline's source lies"
     POOLS = "pools"

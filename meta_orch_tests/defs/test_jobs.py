@@ -65,7 +65,7 @@ def refusal(world: World, **overrides: Any) -> str:
 
 def test_launching_in_a_read_only_instance_fails_with_the_reason(orders: World) -> None:
     orders.fake.read_only = True
-    assert "set `read_only: false` to start runs" in refusal(orders)
+    assert "set `read_only: false` to act there" in refusal(orders)
     assert not orders.fake.runs
 
 

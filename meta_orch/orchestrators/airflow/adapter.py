@@ -56,6 +56,8 @@ class AirflowOrchestrator(Orchestrator):
     """
 
     type = "airflow"
+    runs_missed_ticks = True
+    """For the last one, or for all of them where the DAG catches up."""
 
     def __init__(
         self,
@@ -177,6 +179,51 @@ class AirflowOrchestrator(Orchestrator):
                 run = api.run(dag_id, run_id)  # asked for before
             return read_run(self._place(), run)
 
+    def cancel_run(self, run: RunKey) -> None:
+        """Airflow has no canceled runs: it is failed, with a note."""
+        self._refuse_read_only()
+        with self._strictly():
+            api, dag_id = self._connected(), run.pipeline.name
+            if not read_run(self._place(), api.run(dag_id, run.run_id)).state.is_terminal:
+                api.fail_run(dag_id, run.run_id, "Canceled by meta_orch")
+
+    def is_paused(self, pipeline: Pipeline) -> bool:
+        """One request."""
+        with self._strictly():
+            return self._connected().is_paused(pipeline.native_id)
+
+    def set_paused(self, pipeline: Pipeline, *, is_paused: bool) -> None:
+        """A paused DAG goes on with no task of the runs that are under way, until it is not."""
+        self._refuse_read_only()
+        with self._strictly():
+            try:
+                self._connected().set_paused(pipeline.native_id, is_paused=is_paused)
+            except LoginRefused as error:
+                raise ActingRefused(
+                    self.instance,
+                    f"the login may not pause {pipeline.native_id}: give it a role that may",
+                ) from error
+
+    def skip_tick(self, pipeline: Pipeline, note: str) -> None:
+        """A run by hand takes the place of the scheduled one, and is failed before it begins:
+        Airflow has no skipped runs."""
+        self._refuse_read_only()
+        dag_id = pipeline.native_id
+        with self._strictly():
+            api = self._connected()
+            logical_date = api.missed_logical_date(dag_id)
+            if logical_date is None:
+                return
+            run_id = f"skipped__{logical_date.isoformat()}"
+            try:
+                api.create_run_in_place_of(dag_id, run_id, logical_date)
+            except RequestRefused as error:
+                if error.status != HTTPStatus.CONFLICT:
+                    raise ActingRefused(
+                        self.instance, f"Airflow does not take a run of {dag_id}: {error.detail}"
+                    ) from None
+            api.fail_run(dag_id, run_id, note)
+
     def close(self) -> None:
         self._transport.close()
 
@@ -184,7 +231,7 @@ class AirflowOrchestrator(Orchestrator):
         if self._read_only:
             raise ActingRefused(
                 self.instance,
-                "the instance is read-only: set `read_only: false` in meta_orch.yaml to start runs",
+                "the instance is read-only: set `read_only: false` in meta_orch.yaml to act there",
             )
 
     def _place(self) -> Place:

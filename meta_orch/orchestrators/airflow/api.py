@@ -103,6 +103,8 @@ class AirflowApi:
     """Those of the server's UI."""
     has_versions: ClassVar = True
     """Whether the server numbers the definitions of a DAG."""
+    next_run: ClassVar = ("next_dagrun_logical_date", "next_dagrun_run_after")
+    """Where it says the logical date of a DAG's next scheduled run, and when that is created."""
 
     def __init__(self, transport: Transport, *, page_size: int = LARGEST_PAGE) -> None:
         self._transport = transport
@@ -271,6 +273,43 @@ class AirflowApi:
             {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)},
             dag_id=dag_id,
         ).fields()
+
+    def fail_run(self, dag_id: str, run_id: str, note: str) -> None:
+        """Airflow ends its tasks, too; it has no other word for a run that somebody ended."""
+        self._transport.patch(
+            f"{self.root}/dags/{{dag_id}}/dagRuns/{{run_id}}",
+            {"state": "failed", "note": note},
+            [("update_mask", name) for name in ("state", "note")],
+            dag_id=dag_id,
+            run_id=run_id,
+        )
+
+    def missed_logical_date(self, dag_id: str) -> datetime | None:
+        """That of the scheduled run which a paused DAG has when it is paused no longer; None where
+        none is due yet."""
+        answer = self._transport.get(f"{self.root}/dags/{{dag_id}}", dag_id=dag_id)
+        dag = answer.fields()
+        logical_date, run_after = map(dag.get_instant, self.next_run)
+        return logical_date if run_after and run_after <= answer.sent_at else None
+
+    def create_run_in_place_of(self, dag_id: str, run_id: str, logical_date: datetime) -> None:
+        """A run by hand; the scheduler makes none of its own for that logical date."""
+        self._transport.act(
+            f"{self.root}/dags/{{dag_id}}/dagRuns",
+            {"dag_run_id": run_id, "logical_date": write_instant(logical_date)},
+            dag_id=dag_id,
+        )
+
+    def is_paused(self, dag_id: str) -> bool:
+        return self._get("/dags/{dag_id}", dag_id=dag_id).flag("is_paused")
+
+    def set_paused(self, dag_id: str, *, is_paused: bool) -> None:
+        self._transport.patch(
+            f"{self.root}/dags/{{dag_id}}",
+            {"is_paused": is_paused},
+            [("update_mask", "is_paused")],
+            dag_id=dag_id,
+        )
 
     # Parts.
 

@@ -44,6 +44,7 @@ class Airflow2Api(AirflowApi):
     root: ClassVar = "/api/v1"
     pages: ClassVar[Pages] = Airflow2Pages()
     has_versions: ClassVar = False
+    next_run: ClassVar = ("next_dagrun", "next_dagrun_create_after")
 
     # The catalogue.
 
@@ -154,6 +155,11 @@ class Airflow2Api(AirflowApi):
             dag_id=dag_id,
         )
         return _as_run(answer.fields())
+
+    def fail_run(self, dag_id: str, run_id: str, note: str) -> None:
+        path = f"{self.root}/dags/{{dag_id}}/dagRuns/{{run_id}}"
+        self._transport.patch(path, {"state": "failed"}, dag_id=dag_id, run_id=run_id)
+        self._transport.patch(f"{path}/setNote", {"note": note}, dag_id=dag_id, run_id=run_id)
 
     # Parts.
 

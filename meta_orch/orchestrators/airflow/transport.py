@@ -123,6 +123,12 @@ class Transport:
         """Change something, by POST."""
         return self._send_logged_in(_Request("POST", path, body=body, names=names, acts=True))
 
+    def patch(self, path: str, body: Mapping[str, Any], query: Query = (), **names: str) -> Answer:
+        """Change something to what it may be already."""
+        return self._send_logged_in(
+            _Request("PATCH", path, query, body=body, names=names, acts=True)
+        )
+
     def send_anonymously(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> Answer:

@@ -96,10 +96,7 @@ class DagsterOrchestrator(Orchestrator):
         return RunLister(self.instance, self._source).read_runs(runs)
 
     def check_may_start_runs(self) -> None:
-        if self._config.read_only:
-            raise ActingRefused(
-                self.instance, "the instance is read-only: set `read_only: false` to start runs"
-            )
+        self._refuse_read_only()
         self._source.check_may_start_runs()
 
     def start_run(
@@ -111,6 +108,16 @@ class DagsterOrchestrator(Orchestrator):
         self.check_may_start_runs()
         row = self._source.start_run(pipeline, request_id=request_id, parameters=parameters)
         return to_run(row, RunKey(pipeline.key, row.run_id), self._source.run_url(row.run_id))
+
+    def cancel_run(self, run: RunKey) -> None:
+        self._refuse_read_only()
+        self._source.cancel_run(run.run_id)
+
+    def _refuse_read_only(self) -> None:
+        if self._config.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to act there"
+            )
 
     def close(self) -> None:
         self._source.close()

@@ -159,6 +159,24 @@ class GraphQLSource:
                     text = "; ".join(reasons) or result.get("message") or result["__typename"]
                     raise ActingRefused(self._name, f"Dagster refuses: {_shown(text)}")
 
+    def cancel_run(self, run_id: str) -> None:
+        found = self.read_runs_by_id([run_id])
+        if not found:
+            raise NotFound(self._name, f"there is no run {run_id} any more")
+        if found[0].status not in OPEN_STATUSES:
+            return
+        answer = self._ask(queries.TERMINATE, {"run": run_id}, acts=True)
+        with self._reading("a run that was canceled"):
+            result = answer["terminateRun"]
+            match result["__typename"]:
+                case "TerminateRunSuccess":
+                    return
+                case "UnauthorizedError":
+                    raise LoginRefused(self._name, "the login may not cancel runs")
+                case _:
+                    text = result.get("message") or result["__typename"]
+                    raise ActingRefused(self._name, f"Dagster refuses: {_shown(text)}")
+
     def close(self) -> None:
         if self._client is not None:
             self._client.close()

@@ -129,6 +129,9 @@ class InstanceSource:
     ) -> RunRow:
         raise ActingRefused(self._name, f"{pipeline.key} is started through a webserver's `url`")
 
+    def cancel_run(self, run_id: str) -> None:
+        raise ActingRefused(self._name, f"run {run_id} is canceled through a webserver's `url`")
+
     def close(self) -> None:
         if self._own is not None:
             self._own.dispose()

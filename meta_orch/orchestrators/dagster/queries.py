@@ -148,3 +148,13 @@ mutation Launch($params: ExecutionParams!) {{
 }}
 {_RUN}
 """
+
+TERMINATE = """
+mutation Terminate($run: String!) {
+  terminateRun(runId: $run, terminatePolicy: SAFE_TERMINATE) {
+    __typename
+    ... on Error { message }
+    ... on TerminateRunFailure { message }
+  }
+}
+"""

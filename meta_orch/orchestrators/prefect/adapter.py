@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -51,6 +52,8 @@ class PrefectOrchestrator(Orchestrator):
     """
 
     type = "prefect"
+    runs_missed_ticks = False
+    """Pausing removes the runs that were planned."""
 
     def __init__(self, config: InstanceConfig, *, page_size: int = PAGE_SIZE) -> None:
         self.instance = config.name
@@ -176,7 +179,7 @@ class PrefectOrchestrator(Orchestrator):
     def check_may_start_runs(self) -> None:
         if self._config.read_only:
             raise ActingRefused(
-                self.instance, "the instance is read-only: set `read_only: false` to start runs"
+                self.instance, "the instance is read-only: set `read_only: false` to act there"
             )
 
     def start_run(
@@ -184,26 +187,65 @@ class PrefectOrchestrator(Orchestrator):
     ) -> Run:
         """Ask for a run of the deployment; Prefect itself gives the same run for the same
         `request_id`. A paused deployment only has its schedules paused, so it runs."""
+        row = self._act_on_deployment(
+            pipeline,
+            "create_flow_run",
+            {"parameters": dict(parameters), "idempotency_key": request_id},
+        )
+        with reading(self.instance, "the flow run that was started"):
+            return parse_run(row, pipeline.key, self._links)
+
+    def cancel_run(self, run: RunKey) -> None:
         self.check_may_start_runs()
-        if "/" not in pipeline.key.name:
-            raise ActingRefused(
-                self.instance, f"the flow {pipeline.key.name!r} has no deployment to start it by"
-            )
         try:
-            row = self._api.act(
-                f"/deployments/{pipeline.native_id}/create_flow_run",
-                {"parameters": dict(parameters), "idempotency_key": request_id},
-            )
+            row = self._api.get(f"/flow_runs/{run.run_id}")
+            with reading(self.instance, "a flow run"):
+                is_over = parse_run(row, run.pipeline, self._links).state.is_terminal
+            if not is_over:
+                body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+                self._api.act(f"/flow_runs/{run.run_id}/set_state", body)
         except NotFound as error:
-            raise NotFound(
-                self.instance, f"there is no deployment {pipeline.key.name!r} any more"
-            ) from error
+            raise NotFound(self.instance, f"there is no flow run {run.run_id} any more") from error
         except RequestRefused as error:
             raise ActingRefused(
                 self.instance, f"Prefect refuses: {error.detail or error}"
             ) from error
-        with reading(self.instance, "the flow run that was started"):
-            return parse_run(row, pipeline.key, self._links)
+
+    def is_paused(self, pipeline: Pipeline) -> bool:
+        """One request."""
+        if not _is_deployment(pipeline):
+            return False
+        with self._missing_told(pipeline):
+            row = self._api.get(f"/deployments/{pipeline.native_id}")
+        with reading(self.instance, "a deployment"):
+            return row["paused"]
+
+    def set_paused(self, pipeline: Pipeline, *, is_paused: bool) -> None:
+        act = "pause_deployment" if is_paused else "resume_deployment"
+        self._act_on_deployment(pipeline, act, {})
+
+    def _act_on_deployment(self, pipeline: Pipeline, act: str, body: Mapping[str, Any]) -> Any:
+        self.check_may_start_runs()
+        if not _is_deployment(pipeline):
+            raise ActingRefused(
+                self.instance, f"the flow {pipeline.key.name!r} has no deployment to act on"
+            )
+        with self._missing_told(pipeline):
+            try:
+                return self._api.act(f"/deployments/{pipeline.native_id}/{act}", body)
+            except RequestRefused as error:
+                raise ActingRefused(
+                    self.instance, f"Prefect refuses: {error.detail or error}"
+                ) from error
+
+    @contextmanager
+    def _missing_told(self, pipeline: Pipeline) -> Iterator[None]:
+        try:
+            yield
+        except NotFound as error:
+            raise NotFound(
+                self.instance, f"there is no deployment {pipeline.key.name!r} any more"
+            ) from error
 
     def close(self) -> None:
         if self._ahead is not None:  # a reading was left in its middle
@@ -212,3 +254,8 @@ class PrefectOrchestrator(Orchestrator):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _is_deployment(pipeline: Pipeline) -> bool:
+    """A flow without a deployment has runs, and nothing to start or pause it by."""
+    return "/" in pipeline.key.name

@@ -208,6 +208,10 @@ class SimulatedAirflow:
             run.state, run.updated_at = request.body["state"], self.now
         return Reply(_run(run))
 
+    def _note(self, _: Request, dag_id: str, run_id: str) -> Reply:
+        run = self._find(dag_id, run_id)
+        return Reply(_run(run)) if run else Reply({"detail": "The DagRun was not found"}, 404)
+
     def _clear_run(self, _: Request, dag_id: str, run_id: str) -> Reply:
         run = self._find(dag_id, run_id)
         if run is None:
@@ -307,8 +311,11 @@ class SimulatedAirflow:
         dag = self.dags[dag_id]
         return Reply({**_dag(dag), **dag.details, "latest_dag_version": _version(dag)})
 
-    def _change_dag(self, request: Request, dag_id: str) -> Reply:
-        self.dags[dag_id].is_paused = request.body["is_paused"]
+    def _one_dag(self, request: Request, dag_id: str) -> Reply:
+        if dag_id not in self.dags:
+            return Reply({"detail": "The DAG was not found"}, status=404)
+        if request.method == "PATCH":
+            self.dags[dag_id].is_paused = request.body["is_paused"]
         return Reply(_dag(self.dags[dag_id]))
 
     def _tasks(self, _: Request, dag_id: str) -> Reply:
@@ -349,9 +356,10 @@ _ROUTES = (
     (r"GET /api/v2/dags/([^/]+)/details", "_details"),
     (r"GET /api/v2/dags/([^/]+)/tasks", "_tasks"),
     (r"GET /api/v2/dags/([^/]+)/dagRuns", "_runs_of_dag"),
-    (r"PATCH /api/v2/dags/([^/]+)", "_change_dag"),
+    (r"(?:GET|PATCH) /api/v2/dags/([^/]+)", "_one_dag"),
     (r"POST /api/v2/dags/([^/]+)/dagRuns", "_create_run"),
     (r"(?:GET|PATCH|DELETE) /api/v2/dags/([^/]+)/dagRuns/([^/]+)", "_one_run"),
+    (r"PATCH /api/v2/dags/([^/]+)/dagRuns/([^/]+)/setNote", "_note"),
     (r"POST /api/v2/dags/([^/]+)/dagRuns/([^/]+)/clear", "_clear_run"),
     (r"GET /api/v2/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/tries", "_tries"),
     (r"GET /api/v2/dagSources/([^/]+)", "_source"),

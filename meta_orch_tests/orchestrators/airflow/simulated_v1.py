@@ -35,8 +35,6 @@ class SimulatedAirflow2(SimulatedAirflow):
                 return Reply({"version": "2.11.2"})
             case ["datasets"]:
                 return Reply({"datasets": self.assets, "total_entries": len(self.assets)})
-            case ["dags", dag_id] if request.method == "GET":
-                return Reply({"dag_id": dag_id, "file_token": dag_id})
             case ["dags", "~", "dagRuns", "~", "taskInstances"]:
                 return self._updated(dict(request.query))
         reply = super()._reply(replace(request, path=f"/api/v2{path}"))
@@ -94,6 +92,7 @@ def _dag(row: Mapping[str, Any]) -> Mapping[str, Any]:
         interval = {"__type": "CronExpression", "value": summary}
     return {
         **told,
+        "file_token": row["dag_id"],
         "schedule_interval": interval,
         "next_dagrun_create_after": row.get("next_dagrun_run_after"),
     }

@@ -137,6 +137,9 @@ class PrefectInMemory:
                 return self._act(path, {**body, "method": request.method})
             case [*_, "filter"] if body.get("limit", 0) > PAGE_LIMIT:
                 return Reply({"detail": "Invalid limit"}, status=422)
+            case ["deployments" | "flow_runs" as kind, row_id] if request.method == "GET":
+                if row_id not in self.rows[kind]:
+                    return Reply({"detail": "Not found"}, status=404)
         return Reply(self._read(path, body))
 
     def _read(self, path: str, body: Row) -> Any:  # noqa: PLR0911  one for each endpoint
@@ -166,7 +169,12 @@ class PrefectInMemory:
         match method, path.strip("/").split("/"):
             case "POST", ["flow_runs", run, "set_state"]:
                 state = body["state"]
-                self.set_state(self.rows["flow_runs"][run], state["type"], state.get("name"))
+                row = self.rows["flow_runs"][run]
+                if state["type"] == "CANCELLING" and row["state_type"] != "RUNNING":
+                    state = {"type": "CANCELLED"}  # nothing works on it that would have to end
+                self.set_state(row, state["type"], state.get("name"))
+            case _, [kind, row_id, *_] if row_id not in self.rows[kind]:
+                return Reply({"detail": "Not found"}, status=404)
             case "POST", ["deployments", deployment, act]:
                 row = self.rows["deployments"][deployment]
                 row.update(paused=act.startswith("pause"), updated=self._tick())

@@ -251,7 +251,7 @@ def test_a_started_run_is_that_of_its_deployment(
 def test_a_flow_without_a_deployment_cannot_be_started(
     prefect: PrefectOrchestrator, pipelines: dict[str, Pipeline]
 ) -> None:
-    with pytest.raises(ActingRefused, match="the flow 'child' has no deployment to start it by"):
+    with pytest.raises(ActingRefused, match="the flow 'child' has no deployment to act on"):
         prefect.start_run(pipelines["child"], request_id="once", parameters={})
 
 
