@@ -11,9 +11,10 @@ from typing import Final
 
 from dagster import Definitions
 
-from meta_orch.config import MetaOrchConfig
+from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig
 from meta_orch.defs import names
+from meta_orch.defs.actions import actions_spec
 from meta_orch.defs.assets import instance_spec, pipeline_specs
 from meta_orch.defs.backlog import Backlog, build_backlog_job
 from meta_orch.defs.checks import build_checks
@@ -27,7 +28,8 @@ from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
-from meta_orch.dependencies.gates import gate_of
+from meta_orch.dependencies.acting import Actor
+from meta_orch.dependencies.gates import OWNER, Holder, gate_of
 from meta_orch.dependencies.reading import edges_in_effect
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -65,6 +67,13 @@ def _gated(
         return []
     paths = {edge.downstream for edge in edges if gate_of(edge, gates)}
     return [pipeline.key for pipeline in pipelines if pipeline.key.path in paths]
+
+
+def _holder(
+    instance: InstanceConfig, config: MetaOrchConfig, store: Store, clock: Callable[[], datetime]
+) -> Holder:
+    through = f"sensor {names.sensor_name(instance.name)}"
+    return Holder(instance, config, Actor(store, OWNER, through, clock))
 
 
 @_without_garbage_collection()
@@ -122,6 +131,7 @@ def build_definitions(
                 pipelines=len(by_instance[name]),
                 declared_edges=config.edges,
                 gates=GatePublisher(name, config, store, clock),
+                holder=_holder(instance, config, store, clock),
                 gated=[key.path for key in gated if key.instance == name],
             )
         )
@@ -137,6 +147,7 @@ def build_definitions(
             *(instance_spec(i, len(by_instance[i.name])) for i in config.instances),
             *pipeline_specs(pipelines, instances, edges, jobs),
             edges_asset,
+            actions_spec(),
         ],
         asset_checks=[
             *build_checks([p.key for p in pipelines], config, store, clock, gated),

@@ -27,12 +27,14 @@ from dagster import (
 
 from meta_orch.config import EdgeConfig, InstanceConfig
 from meta_orch.defs import metadata, names
+from meta_orch.defs.actions import publish_actions
 from meta_orch.defs.backlog import Backlog
 from meta_orch.defs.connection import KeptConnection, is_own_dagster
 from meta_orch.defs.freshness import publish_freshness
 from meta_orch.defs.gate_publisher import GatePublisher
 from meta_orch.defs.mirror import Location
 from meta_orch.defs.reload import Reloader, catalogue_digest
+from meta_orch.dependencies.gates import Holder
 from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -69,6 +71,7 @@ class Collector:
         pipelines: how many pipelines of the instance the location has loaded.
         declared_edges: those in `meta_orch.yaml`.
         gates: keeps the checks of `gated` pipelines as their gates are.
+        holder: keeps them from running where they must not; None where nothing can.
         clock: gives the time as aware UTC.
     """
 
@@ -81,6 +84,7 @@ class Collector:
     pipelines: int
     declared_edges: Sequence[EdgeConfig] = ()
     gates: GatePublisher | None = None
+    holder: Holder | None = None
     gated: Sequence[AssetPath] = ()
 
     def tick(self, context: SensorEvaluationContext) -> RunRequest | SkipReason:
@@ -114,6 +118,7 @@ class Collector:
         with self.store.read() as reader:
             status = reader.collectors().get(self.instance.name)
             in_progress = reader.runs_in_progress(self.instance.name)
+            has_holds = any(h.state.is_open for h in reader.last_holds(self.instance.name).values())
         if failure is None and not left_alone:
             self._update_own_asset(context, in_progress, status)
             words.append(f"{len(in_progress)} in progress; {self.pipelines} pipelines")
@@ -122,9 +127,9 @@ class Collector:
         if not self.reloader.is_asking:  # a reload waits for this tick's end: pipelines before runs
             request, mirrored = self._mirror(context.instance, location, deadline)
             words.append(mirrored)
-        if self.gates is not None and self.gated and not self.reloader.is_asking:
-            changed = self.gates.publish(context.instance, self.gated)
-            words.append(f"{changed} gates changed" if changed else "")
+        if (self.gated or has_holds) and not self.reloader.is_asking:
+            is_there = failure is None and not left_alone
+            words += self._keep_gates(context.instance, is_there=is_there)
         self._publish_freshness(context.instance, status, deadline)
         summary = "; ".join(filter(None, words))
         context.log.info(summary)
@@ -178,6 +183,21 @@ class Collector:
             return None, "another process mirrors"
         more = "" if progress.is_complete else ", more to come"
         return None, f"{progress.shown} mirrored{more}"
+
+    def _keep_gates(self, dagster: DagsterInstance, *, is_there: bool) -> list[str]:
+        """Show what the gates say and, where the orchestrator answers, hold what they hold."""
+        if self.gates is None:
+            return []
+        decisions = self.gates.decide(self.gated)
+        changed = self.gates.publish(dagster, decisions)
+        words = [f"{changed} gates changed"] if changed else []
+        if is_there and self.holder is not None:
+            with self.connection.adapter(dagster) as orchestrator:
+                held = self.holder.keep(orchestrator, decisions, self.gates.catalogue)
+            if held.has_acted:
+                publish_actions(dagster, self.store)
+            words += held.words
+        return words
 
     def _last_job_run(self, dagster: DagsterInstance) -> RunRecord | None:
         job = RunsFilter(job_name=names.backlog_job_name(self.instance.name))

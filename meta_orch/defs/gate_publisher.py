@@ -15,6 +15,7 @@ from meta_orch.defs.gates import evaluate_gate
 from meta_orch.defs.mirror import latest_verdicts
 from meta_orch.dependencies.gates import Decision, Gatekeeper, GateMap
 from meta_orch.domain.edges import AssetPath
+from meta_orch.domain.pipelines import Pipeline
 from meta_orch.store import Store, StoreReader
 
 
@@ -40,20 +41,26 @@ class GatePublisher:
     """What was said last, as far as this process knows."""
     _map: tuple[object, GateMap] | None = None
 
-    def publish(self, dagster: DagsterInstance, shown: Iterable[AssetPath]) -> int:
-        """Evaluate the checks whose verdict has changed, or whose fault is another's. Returns how
-        many those were.
+    def decide(self, shown: Iterable[AssetPath]) -> Mapping[AssetPath, Decision]:
+        """What the gates say now, of the instance's gated pipelines.
 
         Args:
             shown: the pipelines whose check the location has loaded.
         """
-        if not self.config.gates:
-            return 0
         loaded = frozenset(shown)
         with self.store.read() as reader:
             keeper = Gatekeeper(reader, self.config, self.clock(), known=self._current_map(reader))
             mine = [p for p in keeper.gated if p[0] == self.instance and p in loaded]
-            decisions = keeper.decide_all(mine)
+            return keeper.decide_all(mine)
+
+    @property
+    def catalogue(self) -> Mapping[AssetPath, Pipeline]:
+        """Every pipeline, as `decide` found them last."""
+        return self._map[1].catalogue if self._map else {}
+
+    def publish(self, dagster: DagsterInstance, decisions: Mapping[AssetPath, Decision]) -> int:
+        """Evaluate the checks whose verdict has changed, or whose fault is another's. Returns how
+        many those were."""
         self._recall(dagster, decisions)
         changed = 0
         for path, decision in decisions.items():

@@ -69,6 +69,10 @@ EDGES_PROPOSED: Final = f"{PREFIX}/edges_proposed"
 PROPOSALS: Final = f"{PREFIX}/proposals"
 VIOLATIONS: Final = f"{PREFIX}/violations"
 
+# On the asset of the actions.
+ACTIONS: Final = f"{PREFIX}/actions"
+ACTIONS_FAILED: Final = f"{PREFIX}/actions_failed"
+
 # On runs, their events and checks.
 RUN_URL: Final = f"{PREFIX}/run_url"
 RUN_ID: Final = f"{PREFIX}/run_id"

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from meta_orch.config.models import Retention
+from meta_orch.domain.actions import Action
 from meta_orch.domain.edges import AssetPath, Edge, Judgement, Step
+from meta_orch.domain.holds import Hold
 from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.time import Window
-from meta_orch.store import rows
+from meta_orch.store import acting_rows, rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.comparing import StoredRuns
 from meta_orch.store.errors import QueryFailed
@@ -170,6 +172,32 @@ class StoreReader:
         """What people said against gates that holds now, by pipeline."""
         found = (rows.override_from_document(row) for row in self._rows("overrides", now=now))
         return {override.pipeline: override for override in found}
+
+    def actions(
+        self,
+        pipeline: PipelineKey | None = None,
+        *,
+        instance: str | None = None,
+        most: int = 100,
+    ) -> tuple[Action, ...]:
+        """What was done, of a pipeline, an instance or all; the last first."""
+        asked = pipeline.instance if pipeline else instance
+        name = pipeline.name if pipeline else None
+        found = self._rows("actions", id=None, instance=asked, pipeline=name, most=most)
+        return tuple(acting_rows.action_from_document(row) for row in found)
+
+    def action(self, action_id: str) -> Action | None:
+        """The action of that id, if there is one."""
+        found = self._rows("actions", id=action_id, instance=None, pipeline=None, most=1)
+        return next((acting_rows.action_from_document(row) for row in found), None)
+
+    def last_holds(self, instance: str | None = None) -> Mapping[PipelineKey, Hold]:
+        """The last hold of each pipeline that was ever held, open or ended."""
+        found = (
+            acting_rows.hold_from_document(row)
+            for row in self._rows("last_holds", instance=instance)
+        )
+        return {hold.pipeline: hold for hold in found}
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

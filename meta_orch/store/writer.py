@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import TypeVar
 
 from meta_orch.config.models import Retention
+from meta_orch.domain.actions import Action
 from meta_orch.domain.edges import AssetPath, Edge, EdgeKind, Judgement
+from meta_orch.domain.holds import Hold
 from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import Pool
 from meta_orch.domain.readings import Catalogue, Changes, RunDetails
 from meta_orch.domain.runs import Run, RunKey
-from meta_orch.store import rows
+from meta_orch.store import acting_rows, rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.retention import Expired, forget_expired
@@ -142,6 +144,14 @@ class StoreWriter(StoreReader):
             said_at=override.at,
             expires_at=override.expires_at,
         )
+
+    def save_action(self, action: Action) -> None:
+        """Keep an action, in place of what was known of it before."""
+        self._run("save_action", document=rows.to_text(acting_rows.action_to_document(action)))
+
+    def save_hold(self, hold: Hold) -> None:
+        """Keep a hold, in place of what was known of it before."""
+        self._run("save_hold", document=rows.to_text(acting_rows.hold_to_document(hold)))
 
     def mark_mirrored(self, runs: Iterable[Run], now: datetime) -> None:
         """Remember that Dagster shows these outcomes of these runs."""

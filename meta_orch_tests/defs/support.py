@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dagster import (
     AssetCheckKey,
@@ -42,6 +42,7 @@ class World:
     history: int = 20
     edges: tuple[EdgeConfig, ...] = ()
     gates: tuple[GateConfig, ...] = ()
+    acting: Literal["live", "dry-run"] = "live"
     cursor: str | None = None
 
     @property
@@ -55,6 +56,7 @@ class World:
             dagster=DagsterConfig(history_per_pipeline=self.history),
             edges=self.edges,
             gates=self.gates,
+            acting=self.acting,
         )
 
     @property

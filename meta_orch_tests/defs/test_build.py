@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from meta_orch.config import ConfigError, InstanceConfig, MetaOrchConfig, StoreConfig
 from meta_orch.defs import build_definitions, names
+from meta_orch.defs.actions import ACTIONS_KEY
 from meta_orch.defs.assets import pipeline_specs
 from meta_orch.defs.checks import build_checks
 from meta_orch.defs.connection import connect_from
@@ -43,7 +44,9 @@ def keep(config: MetaOrchConfig, *pipelines: Pipeline) -> None:
 
 
 def assets_of(defs: Definitions) -> set[str]:
-    return {key.to_user_string() for key in defs.resolve_asset_graph().external_asset_keys}
+    """Of the instances and their pipelines."""
+    keys = defs.resolve_asset_graph().external_asset_keys - {ACTIONS_KEY}
+    return {key.to_user_string() for key in keys}
 
 
 @pytest.fixture

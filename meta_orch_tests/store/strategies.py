@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
+from meta_orch.domain.actions import Action, ActionKind, Outcome
 from meta_orch.domain.edges import Edge, Judgement, Opinion
+from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -144,4 +146,33 @@ statuses = st.builds(
     error=maybe_texts,
     server_version=maybe_texts,
     catalogue_read_at=maybe_instants,
+)
+actions = st.builds(
+    Action,
+    id=names,
+    kind=st.sampled_from(ActionKind),
+    pipeline=keys,
+    reason=texts,
+    by=texts,
+    through=texts,
+    at=instants,
+    outcome=st.sampled_from(Outcome),
+    before=maybe_texts,
+    after=maybe_texts,
+    message=maybe_texts,
+    undoes=maybe_texts,
+)
+holds = st.builds(
+    Hold,
+    id=names,
+    pipeline=keys,
+    due_at=instants,
+    owner=texts,
+    reason=texts,
+    begun_at=instants,
+    expires_at=instants,
+    state=st.sampled_from(HoldState),
+    is_dry_run=st.booleans(),
+    ended_at=maybe_instants,
+    ended_because=maybe_texts,
 )

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meta_orch.domain.actions import Action
 from meta_orch.domain.edges import Edge, Judgement
+from meta_orch.domain.holds import Hold
 from meta_orch.domain.pipelines import Pipeline, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -98,6 +100,23 @@ def test_what_is_said_of_an_edge_reads_back_equal(judgement: Judgement) -> None:
     with fresh_store() as store:
         store.save_judgement(judgement)
         assert store.judgements() == {judgement.step: judgement}
+
+
+@few
+@given(any_of.actions)
+def test_an_action_reads_back_equal(action: Action) -> None:
+    with fresh_store() as store:
+        store.save_action(action)
+        assert store.action(action.id) == action
+        assert store.actions(action.pipeline) == (action,)
+
+
+@few
+@given(any_of.holds)
+def test_a_hold_reads_back_equal(hold: Hold) -> None:
+    with fresh_store() as store:
+        store.save_hold(hold)
+        assert store.last_holds() == {hold.pipeline: hold}
 
 
 @few

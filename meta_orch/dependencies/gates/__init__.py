@@ -11,9 +11,12 @@ from meta_orch.dependencies.gates.decision import (
     summary,
 )
 from meta_orch.dependencies.gates.gatekeeper import Gatekeeper, GateMap, gate_of
+from meta_orch.dependencies.gates.holder import Held, Holder
+from meta_orch.dependencies.gates.holding import OWNER, Pause, Release, plan_holds
 from meta_orch.dependencies.gates.windows import Cadence, Occasion
 
 __all__ = [
+    "OWNER",
     "AssetFact",
     "Cadence",
     "Decision",
@@ -21,10 +24,15 @@ __all__ = [
     "Finding",
     "GateMap",
     "Gatekeeper",
+    "Held",
+    "Holder",
     "Occasion",
+    "Pause",
     "Readiness",
+    "Release",
     "Requirement",
     "decide",
     "gate_of",
+    "plan_holds",
     "summary",
 ]

@@ -100,6 +100,8 @@ class Decision:
     """Of every upstream, the worst first."""
     override: Override | None = None
     """What somebody said, where that is why it runs."""
+    hold_at_most: timedelta = timedelta()
+    """How long it may be held: the longest that one of its gates says."""
 
     @property
     def may_run(self) -> bool:
@@ -183,9 +185,20 @@ def decide(
         key=_WEAKEST_FIRST.index,
         default=Disposition.RUN,
     )
-    if worst not in {Disposition.RUN, Disposition.WARN} and override and override.holds(now):
-        return Decision(pipeline, occasion, now, Disposition.WARN, tuple(findings), override)
-    return Decision(pipeline, occasion, now, worst, tuple(findings))
+    is_let_run = (
+        worst not in {Disposition.RUN, Disposition.WARN}
+        and override is not None
+        and override.holds(now)
+    )
+    return Decision(
+        pipeline,
+        occasion,
+        now,
+        Disposition.WARN if is_let_run else worst,
+        tuple(findings),
+        override if is_let_run else None,
+        max((r.gate.hold_at_most for r in requirements), default=timedelta()),
+    )
 
 
 def _dispose(

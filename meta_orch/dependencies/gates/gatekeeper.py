@@ -35,7 +35,8 @@ class GateMap:
         self._gates = config.gates
         self._presumed = presumed
         pipelines = reader.pipelines()
-        self.pipelines = {pipeline.key.path: pipeline.key for pipeline in pipelines}
+        self.catalogue = {pipeline.key.path: pipeline for pipeline in pipelines}
+        self.pipelines = {path: pipeline.key for path, pipeline in self.catalogue.items()}
         self.rules = {pipeline.key.path: rules(pipeline.schedules) for pipeline in pipelines}
         self._lineage = Lineage(edges_in_effect(reader, config, pipelines))
         self._cadences = Cadences({p.key.path: p for p in pipelines}, self._lineage)
