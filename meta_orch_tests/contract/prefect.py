@@ -115,6 +115,18 @@ class PrefectSubject(Subject):
         self._undo[run["id"]] = lambda: self.delete(key)
         return key
 
+    def start_to_cancel(self) -> RunKey:
+        """One that is to begin later. Of a paused one Prefect would wait for the process to end,
+        and no process has taken up such a run."""
+        pipeline = self.pipelines[Role.PARAMETERS]
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        run, _ = self._request(
+            "POST",
+            f"/deployments/{self._deployment(pipeline)}/create_flow_run",
+            {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": later}}},
+        )
+        return RunKey(PipelineKey(INSTANCE, pipeline), run["id"])
+
     def delete(self, run: RunKey) -> None:
         self._request("DELETE", f"/flow_runs/{run.run_id}")
         self._undo.pop(run.run_id, None)

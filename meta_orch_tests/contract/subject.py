@@ -127,6 +127,10 @@ class Subject(ABC):
     def start_open(self) -> RunKey:
         """Start a run that stays open until somebody acts."""
 
+    def start_to_cancel(self) -> RunKey:
+        """Start a run that goes on until somebody cancels it."""
+        return self.start_open()
+
     @abstractmethod
     def delete(self, run: RunKey) -> None: ...
 

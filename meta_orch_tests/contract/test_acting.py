@@ -183,7 +183,7 @@ def test_a_run_that_is_canceled_ends_and_one_that_has_ended_is_left_as_it_is(
     with subject.connect(read_only=False) as orchestrator:
         assert isinstance(orchestrator, CancelsRuns)
         watcher = Watcher(subject, orchestrator)
-        run = subject.start_open()
+        run = subject.start_to_cancel()
         orchestrator.cancel_run(run)
         ended = {RunState.CANCELED, RunState.FAILED}
         watcher.read_until(

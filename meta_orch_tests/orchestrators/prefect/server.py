@@ -170,7 +170,7 @@ class PrefectInMemory:
             case "POST", ["flow_runs", run, "set_state"]:
                 state = body["state"]
                 row = self.rows["flow_runs"][run]
-                if state["type"] == "CANCELLING" and row["state_type"] != "RUNNING":
+                if state["type"] == "CANCELLING" and row["state_type"] == "SCHEDULED":
                     state = {"type": "CANCELLED"}  # nothing works on it that would have to end
                 self.set_state(row, state["type"], state.get("name"))
             case _, [kind, row_id, *_] if row_id not in self.rows[kind]:
