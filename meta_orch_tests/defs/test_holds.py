@@ -15,6 +15,7 @@ from meta_orch.domain.actions import Action, ActionKind, Outcome
 from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.readings import RunDetails
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
 from meta_orch.orchestrators.base import ActingRefused, Unreachable
@@ -202,6 +203,17 @@ def test_a_run_that_is_skipped_is_held_until_it_is_past(daily: World) -> None:
     assert [kind for kind, _ in actions(daily)] == [ActionKind.PAUSE, ActionKind.RESUME]
     daily.tick()
     assert not is_paused(daily)
+
+
+def test_the_first_run_of_all_is_held_and_skipped_like_any_other(daily: World) -> None:
+    daily.gates = (GateConfig(downstream=f"{NAME}/report", on_failure="skip"),)
+    for reported in [run for run in daily.fake.runs if run.key.pipeline == REPORT]:
+        with daily.store.write() as writer:
+            writer.save_details(NAME, RunDetails((), ()), [reported.key], daily.now())
+    hold_it(daily)
+    daily.wait(minutes=2)
+    daily.tick()
+    assert hold(daily).state is HoldState.SKIPPED
 
 
 def test_a_hold_goes_on_where_the_process_died_after_pausing(daily: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ from meta_orch.domain.time import Window
 from meta_orch.store import CollectorStatus, Facts, StoreReader
 
 _NO_FACTS = Facts()
+_AN_INSTANT = timedelta(microseconds=1)
 
 
 class GateMap:
@@ -89,6 +90,11 @@ class Gatekeeper:
         self._map = known or GateMap(reader, config, presumed)
         self._assets = assets or {}
         self._overrides = reader.overrides(now)
+        self._held = {
+            hold.pipeline.path: hold.due_at
+            for hold in reader.last_holds().values()
+            if hold.state.is_open
+        }
         statuses = reader.collectors()
         self._unread = {
             instance.name: read_at
@@ -152,9 +158,10 @@ class Gatekeeper:
             if occasion.window.is_empty and own.last_started and own.last_started < due_at:
                 return Occasion(due_at, Window(own.last_started, due_at))
             return occasion
-        return occasion_of(
-            schedules, self._now, last_due=own.last_due, last_started=own.last_started
-        )
+        last_due = own.last_due
+        if last_due is None and path in self._held:
+            last_due = self._held[path] - _AN_INSTANT  # its first run is held, not unknown
+        return occasion_of(schedules, self._now, last_due=last_due, last_started=own.last_started)
 
     def _facts(self, since: Mapping[AssetPath, datetime]) -> Mapping[AssetPath, Facts]:
         keys = {path: self._map.pipelines[path] for path in since if path in self._map.pipelines}
