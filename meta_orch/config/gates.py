@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from meta_orch.config.values import Cron, Duration, Glob, Section, TimeZone
+from meta_orch.config.templates import template_faults
+from meta_orch.config.values import (
+    AssetKeyText,
+    Cron,
+    Duration,
+    Glob,
+    InstanceName,
+    Section,
+    Text,
+    TimeZone,
+)
 
 
 class GateConfig(Section):
@@ -56,3 +67,48 @@ def _goes_with(value: Any, info: ValidationInfo, *, requires: str, example: str)
     if chosen not in (requires, None) and value is not None:
         raise ValueError(f"belongs to `requires: {requires}`; take it out, or write that")
     return value
+
+
+class WhenConfig(Section):
+    """What a trigger waits for: all of these, or any of them."""
+
+    all: tuple[AssetKeyText, ...] = ()
+    """`INSTANCE/PIPELINE`, or keys of Dagster assets: a run of each is waited for."""
+    any: tuple[AssetKeyText, ...] = Field(default=(), validate_default=True)
+    """The same, and a run of one of them suffices."""
+
+    @field_validator("any")
+    @classmethod
+    def _is_the_only_one(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        both = info.data.get("all"), value
+        if all(both) or not any(both):
+            raise ValueError("write either `all` or `any`, and in it what is waited for")
+        return value
+
+
+class TriggerConfig(Section):
+    """What starts a pipeline when others have run."""
+
+    name: InstanceName
+    """What it is called: the reason of the runs that it starts."""
+    when: WhenConfig
+    """The pipelines and assets whose runs start it."""
+    state: Literal["success", "failure", "late"] = "success"
+    """Which outcome of theirs does."""
+    late_after: Duration = timedelta(minutes=30)
+    """With `state: late`: how long after it is due one has not succeeded yet."""
+    check: Text | None = None
+    """A check of the assets in `when` whose outcome counts, instead of their runs."""
+    run: AssetKeyText
+    """The pipeline to start, `INSTANCE/PIPELINE`."""
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    """What the run is given; texts may hold `{{ }}`."""
+    debounce: Duration | None = None
+    """How long nothing else may have happened: then several runs start one."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _can_be_filled_in(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for fault in template_faults(value):
+            raise ValueError(fault)
+        return value

@@ -6,7 +6,7 @@ reference (`EnvironmentReference`), and is read from the environment at the mome
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from meta_orch.config.gates import GateConfig
+from meta_orch.config.gates import GateConfig, TriggerConfig, WhenConfig
 from meta_orch.config.logins import (
     LOGIN_TYPES,
     ApiKeyLogin,
@@ -72,6 +72,8 @@ __all__ = [
     "Timeouts",
     "Tls",
     "TokenLogin",
+    "TriggerConfig",
+    "WhenConfig",
 ]
 
 
@@ -278,6 +280,8 @@ class MetaOrchConfig(Section):
     """Dependencies that no orchestrator knows of."""
     gates: tuple[GateConfig, ...] = ()
     """What pipelines wait for before they run."""
+    triggers: tuple[TriggerConfig, ...] = ()
+    """What starts pipelines when others have run."""
     acting: Literal["live", "dry-run"] = "live"
     """Whether what gates and triggers decide is done, where an instance is not `read_only`, or only
     recorded as what would have been done."""
@@ -292,7 +296,7 @@ class MetaOrchConfig(Section):
         cls, value: Any, validate: ValidatorFunctionWrapHandler
     ) -> tuple[InstanceConfig, ...]:
         """A repeated name is told beside the faults within the instances, not after them."""
-        faults = list(_repeated_names(value))
+        faults = list(_repeated_names(value, "an instance"))
         instances: tuple[InstanceConfig, ...] = ()
         try:
             instances = validate(value)
@@ -309,6 +313,25 @@ class MetaOrchConfig(Section):
         if faults:
             raise ValidationError.from_exception_data("instances", faults, hide_input=True)
         return instances
+
+    @field_validator("triggers", mode="wrap")
+    @classmethod
+    def _start_what_there_is(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[TriggerConfig, ...]:
+        triggers: tuple[TriggerConfig, ...] = validate(value)
+        instances = {instance.name for instance in info.data.get("instances", ())}
+        faults = [
+            *_repeated_names(triggers, "a trigger"),
+            *(
+                _fault((index, "run"), trigger.run, _no_such_instance(instances))
+                for index, trigger in enumerate(triggers)
+                if instances and trigger.run.partition("/")[0] not in instances
+            ),
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("triggers", faults, hide_input=True)
+        return triggers
 
     def instance(self, name: str) -> InstanceConfig:
         """Raises `KeyError` where no instance has that name."""
@@ -330,18 +353,27 @@ class MetaOrchConfig(Section):
         )
 
 
-def _repeated_names(instances: Any) -> Iterator[InitErrorDetails]:
-    """A fault for each name but the first of its kind; `instances` is not validated yet."""
+def _no_such_instance(instances: Collection[str]) -> str:
+    return (
+        f"is in no instance; write INSTANCE/PIPELINE, with one of: {', '.join(sorted(instances))}"
+    )
+
+
+def _fault(place: tuple[int | str, ...], value: Any, text: str) -> InitErrorDetails:
+    return InitErrorDetails(
+        type="value_error", loc=place, input=value, ctx={"error": ValueError(text)}
+    )
+
+
+def _repeated_names(sections: Any, kind: str) -> Iterator[InitErrorDetails]:
+    """A fault for each name but the first of its kind; the sections need not be validated yet."""
     seen: set[str] = set()
-    for index, instance in enumerate(instances if isinstance(instances, list | tuple) else ()):
-        name = instance.get("name") if isinstance(instance, dict) else getattr(instance, "name", "")
+    for index, section in enumerate(sections if isinstance(sections, list | tuple) else ()):
+        name = section.get("name") if isinstance(section, dict) else getattr(section, "name", "")
         if not isinstance(name, str):
             continue
         if name in seen:
-            repeated = ValueError("is the name of an instance above; give each its own")
-            yield InitErrorDetails(
-                type="value_error", loc=(index, "name"), input=name, ctx={"error": repeated}
-            )
+            yield _fault((index, "name"), name, f"is the name of {kind} above; give each its own")
         seen.add(name)
 
 

@@ -28,6 +28,8 @@ from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
+from meta_orch.defs.starting import Starter
+from meta_orch.defs.triggers import build_trigger_sensor
 from meta_orch.dependencies.acting import Actor
 from meta_orch.dependencies.gates import OWNER, Holder, gate_of
 from meta_orch.dependencies.reading import edges_in_effect
@@ -141,6 +143,8 @@ def build_definitions(
     ]
     prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
     edges_asset, edges_schedule = build_edges(config, store, clock)
+    starter = Starter(store, connect, clock)
+    pipeline_jobs = build_jobs(pipelines, instances, jobs, starter)
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
     return Definitions(
         assets=[
@@ -154,7 +158,7 @@ def build_definitions(
             *(check for check, _ in reconciliations),
         ],
         jobs=[
-            *build_jobs(pipelines, instances, jobs, connect),
+            *pipeline_jobs,
             *backlog_definitions,
             prune_job,
         ],
@@ -166,5 +170,6 @@ def build_definitions(
         sensors=[
             build_sensor(collector, backlog_job)
             for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)
-        ],
+        ]
+        + build_trigger_sensor(config, store, jobs, pipeline_jobs, clock),
     )

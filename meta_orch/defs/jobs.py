@@ -6,7 +6,6 @@ from typing import Any
 
 from dagster import (
     Config,
-    Failure,
     GraphDefinition,
     JobDefinition,
     MetadataValue,
@@ -19,11 +18,9 @@ from pydantic import Field
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
-from meta_orch.defs.connection import Connect
-from meta_orch.domain.errors import MetaOrchError
+from meta_orch.defs.starting import Starter
 from meta_orch.domain.marks import PIPELINE_TAG
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
-from meta_orch.orchestrators.base import ActingRefused, StartsRuns
 
 
 class StartRun(Config):
@@ -33,23 +30,26 @@ class StartRun(Config):
         default={},
         description="What the run is given: an Airflow conf, a Prefect flow's parameters.",
     )
+    firing: str | None = Field(
+        default=None, description="The firing of a trigger that the run is for; leave it empty."
+    )
 
 
 def build_jobs(
     pipelines: Sequence[Pipeline],
     instances: Mapping[str, InstanceConfig],
     jobs: Mapping[PipelineKey, str],
-    connect: Connect,
+    starter: Starter,
 ) -> list[JobDefinition]:
     """The job of each pipeline. Launching it starts one run there, and is over when that is asked:
-    the run itself is shown like any other once it is finished.
+    the run itself is shown like any other once it is finished. What a trigger starts is followed.
 
     Args:
         jobs: the name of each pipeline's job.
-        connect: gives an orchestrator's adapter.
+        starter: starts the runs.
     """
     start_run = _start_run_op(
-        {jobs[pipeline.key]: pipeline for pipeline in pipelines}, instances, connect
+        {jobs[pipeline.key]: pipeline for pipeline in pipelines}, instances, starter
     )
     return [
         # One operation serves all jobs: at ten thousand that is what keeps loading quick.
@@ -87,38 +87,15 @@ def _tags(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _start_run_op(
-    pipelines: Mapping[str, Pipeline], instances: Mapping[str, InstanceConfig], connect: Connect
+    pipelines: Mapping[str, Pipeline], instances: Mapping[str, InstanceConfig], starter: Starter
 ) -> OpDefinition:
     @op(description="Asks the orchestrator for one run of the job's pipeline.")
     def start_run(context: OpExecutionContext, config: StartRun) -> None:
         pipeline = pipelines[context.job_name]
         instance = instances[pipeline.key.instance]
-        try:
-            with connect(instance, context.instance) as orchestrator:
-                if not isinstance(orchestrator, StartsRuns):
-                    raise ActingRefused(
-                        instance.name, f"{instance.type} has no way to start a run from here"
-                    )
-                orchestrator.check_may_start_runs()
-                run = orchestrator.start_run(
-                    pipeline, request_id=context.run.run_id, parameters=config.parameters
-                )
-        except MetaOrchError as error:
-            raise Failure(
-                str(error),
-                metadata=metadata.present(
-                    {
-                        metadata.PIPELINE_URL: metadata.url(pipeline.url),
-                        metadata.ASSET: MetadataValue.asset(names.asset_key(pipeline.key)),
-                    }
-                ),
-                allow_retries=False,
-            ) from None
-        context.log.info("Asked %s for run %s of %s", instance.name, run.key.run_id, pipeline.key)
-        context.add_output_metadata(
-            metadata.present(
-                {metadata.RUN_ID: run.key.run_id, metadata.RUN_URL: metadata.url(run.url)}
-            )
-        )
+        if config.firing is None:
+            starter.start(context, pipeline, instance, config.parameters)
+        else:
+            starter.start_for(context, config.firing, pipeline, instance)
 
     return start_run

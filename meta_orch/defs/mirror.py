@@ -193,6 +193,27 @@ def latest_verdicts(
     }
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """The last outcome of a check."""
+
+    passed: bool
+    at: datetime
+    storage_id: int
+
+
+def latest_outcome(instance: DagsterInstance, check: AssetCheckKey) -> Evaluated | None:
+    """None where it was never evaluated, or is being so."""
+    found = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
+    record = found.get(check)
+    if record is None or record.status not in _VERDICTS:
+        return None
+    # The database's own time is in whole seconds.
+    seconds = record.event.timestamp if record.event else record.create_timestamp
+    at = datetime.fromtimestamp(seconds, UTC)
+    return Evaluated(_VERDICTS[record.status], at, record.id)
+
+
 def _add(instance: DagsterInstance, run: HistoricalRun, location: Location | None) -> None:
     instance.run_storage.add_historical_run(
         DagsterRun(

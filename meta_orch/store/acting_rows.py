@@ -1,4 +1,4 @@
-"""Actions and holds to documents of the store and back; see `rows`."""
+"""Actions, holds and firings to documents of the store and back; see `rows`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from meta_orch.domain.actions import Action, ActionKind, Outcome
 from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.time import as_utc, parse_instant
+from meta_orch.domain.triggers import Firing, FiringState
 from meta_orch.store.rows import Document
 
 
@@ -76,6 +77,39 @@ def hold_from_document(row: Document) -> Hold:
         is_dry_run=row["is_dry_run"],
         ended_at=parse_instant(row["ended_at"]),
         ended_because=row["ended_because"],
+    )
+
+
+def firing_to_document(firing: Firing) -> Document:
+    return {
+        "id": firing.id,
+        "trigger": firing.trigger,
+        "instance": firing.target.instance,
+        "pipeline": firing.target.name,
+        "fired_at": as_utc(firing.fired_at).isoformat(),
+        "state": firing.state.value,
+        "parameters": dict(firing.parameters),
+        "reason": firing.reason,
+        "run_id": firing.run_id,
+        "followed_at": as_utc(firing.followed_at).isoformat() if firing.followed_at else None,
+        "ended_at": as_utc(firing.ended_at).isoformat() if firing.ended_at else None,
+        "message": firing.message,
+    }
+
+
+def firing_from_document(row: Document) -> Firing:
+    return Firing(
+        id=row["id"],
+        trigger=row["trigger"],
+        target=PipelineKey(row["instance"], row["pipeline"]),
+        fired_at=_instant(row["fired_at"]),
+        state=FiringState(row["state"]),
+        parameters=row["parameters"],
+        reason=row["reason"],
+        run_id=row["run_id"],
+        followed_at=parse_instant(row["followed_at"]),
+        ended_at=parse_instant(row["ended_at"]),
+        message=row["message"],
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from meta_orch.store.gate_facts import Facts, find_facts
 from meta_orch.store.history import Coincidence, Race, find_coincidences, find_races
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
+from meta_orch.store.triggering import TriggerReader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,6 +199,11 @@ class StoreReader:
         )
         return {hold.pipeline: hold for hold in found}
 
+    @property
+    def triggers(self) -> TriggerReader:
+        """What triggers have taken note of, and started."""
+        return TriggerReader(self._connection)
+
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""
         return find_expired(self._connection, retention, now)
@@ -246,7 +251,7 @@ class StoreReader:
 
     def _rows(self, name: str, **parameters: object) -> Iterator[rows.Document]:
         for (text,) in self._fetch(name, **parameters):
-            yield json.loads(text)
+            yield rows.from_text(text)
 
     def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query(name), parameters).fetchall()

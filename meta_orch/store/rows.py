@@ -33,6 +33,11 @@ def to_text(document: Document) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def from_text(text: str) -> Document:
+    """What `to_json` in a statement gives."""
+    return json.loads(text)
+
+
 def pipeline_to_document(pipeline: Pipeline) -> Document:
     return {
         "instance": pipeline.key.instance,

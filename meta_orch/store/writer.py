@@ -19,6 +19,7 @@ from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.retention import Expired, forget_expired
 from meta_orch.store.sql import query
+from meta_orch.store.triggering import TriggerWriter
 
 STATED = frozenset({EdgeKind.DATA, EdgeKind.TRIGGER, EdgeKind.DECLARED})
 """Kinds of edges that the catalogues and `meta_orch.yaml` tell."""
@@ -152,6 +153,10 @@ class StoreWriter(StoreReader):
     def save_hold(self, hold: Hold) -> None:
         """Keep a hold, in place of what was known of it before."""
         self._run("save_hold", document=rows.to_text(acting_rows.hold_to_document(hold)))
+
+    @property
+    def triggers(self) -> TriggerWriter:
+        return TriggerWriter(self._connection)
 
     def mark_mirrored(self, runs: Iterable[Run], now: datetime) -> None:
         """Remember that Dagster shows these outcomes of these runs."""

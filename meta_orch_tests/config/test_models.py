@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from meta_orch.config import InstanceConfig, MetaOrchConfig
-from meta_orch.config.models import BasicLogin, Tls
+from meta_orch.config.models import BasicLogin, Tls, TriggerConfig
 
 
 def test_an_error_of_a_model_never_shows_its_input() -> None:
@@ -40,6 +40,35 @@ def test_two_instances_of_one_name_are_refused() -> None:
     twin = InstanceConfig(name="a", type="dagster")
     with pytest.raises(ValidationError, match="is the name of an instance above"):
         MetaOrchConfig(instances=(twin, twin))
+
+
+def trigger(**settings: Any) -> TriggerConfig:
+    return TriggerConfig.model_validate(
+        {"name": "t", "when": {"any": ["a/orders"]}, "run": "a/report", **settings}
+    )
+
+
+def test_two_triggers_of_one_name_are_refused() -> None:
+    with pytest.raises(ValidationError, match="is the name of a trigger above"):
+        MetaOrchConfig(triggers=(trigger(), trigger()))
+
+
+def test_a_trigger_starts_what_an_instance_has() -> None:
+    instances = (InstanceConfig(name="a", type="dagster"),)
+    assert MetaOrchConfig(instances=instances, triggers=(trigger(),)).triggers
+    with pytest.raises(ValidationError, match=r"is in no instance; .* with one of: a"):
+        MetaOrchConfig(instances=instances, triggers=(trigger(run="b/report"),))
+
+
+@pytest.mark.parametrize("when", [{}, {"all": ["a/orders"], "any": ["a/rates"]}])
+def test_a_trigger_waits_for_all_or_for_any(when: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="write either `all` or `any`"):
+        trigger(when=when)
+
+
+def test_parameters_of_a_trigger_refer_to_what_there_is() -> None:
+    with pytest.raises(ValidationError, match="refers to upstrem"):
+        trigger(parameters={"day": "{{ upstrem.due_at }}"})
 
 
 def test_an_instance_is_found_by_its_name() -> None:

@@ -19,7 +19,7 @@ from dagster import (
 )
 
 from meta_orch.config import EdgeConfig, InstanceConfig, MetaOrchConfig, StoreConfig
-from meta_orch.config.models import DagsterConfig, GateConfig
+from meta_orch.config.models import DagsterConfig, GateConfig, TriggerConfig
 from meta_orch.defs import build_definitions
 from meta_orch.defs.mirror import latest_verdicts
 from meta_orch.domain.runs import Run
@@ -42,6 +42,7 @@ class World:
     history: int = 20
     edges: tuple[EdgeConfig, ...] = ()
     gates: tuple[GateConfig, ...] = ()
+    triggers: tuple[TriggerConfig, ...] = ()
     acting: Literal["live", "dry-run"] = "live"
     cursor: str | None = None
 
@@ -56,6 +57,7 @@ class World:
             dagster=DagsterConfig(history_per_pipeline=self.history),
             edges=self.edges,
             gates=self.gates,
+            triggers=self.triggers,
             acting=self.acting,
         )
 

@@ -19,6 +19,7 @@ from meta_orch.defs.assets import pipeline_specs
 from meta_orch.defs.checks import build_checks
 from meta_orch.defs.connection import connect_from
 from meta_orch.defs.jobs import build_jobs
+from meta_orch.defs.starting import Starter
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -166,12 +167,13 @@ def test_no_pipeline_keeps_the_location_from_loading(pipelines: list[Pipeline]) 
     instances = {instance.name: instance for instance in INSTANCES}
     keys = [pipeline.key for pipeline in pipelines]
     jobs = names.job_names(keys)
+    starter = Starter(Store("never opened"), connect_from, lambda: NOON)
     defs = Definitions(
         assets=pipeline_specs(pipelines, instances, jobs=jobs),
         asset_checks=build_checks(
             keys, MetaOrchConfig(instances=INSTANCES), Store("never opened"), lambda: NOON, keys
         ),
-        jobs=build_jobs(pipelines, instances, jobs, connect_from),
+        jobs=build_jobs(pipelines, instances, jobs, starter),
     )
     Definitions.validate_loadable(defs)
     assert len(assets_of(defs) - {"airflow_prod", "prefect_prod"}) == len(pipelines)

@@ -20,6 +20,8 @@ SECTIONS = {
     "instances[].timeouts": models.Timeouts,
     "edges[]": models.EdgeConfig,
     "gates[]": models.GateConfig,
+    "triggers[]": models.TriggerConfig,
+    "triggers[].when": models.WhenConfig,
     "suggestions": models.SuggestionsConfig,
     "store": models.StoreConfig,
     "store.retention": models.Retention,

@@ -22,7 +22,7 @@ INSTANCE = "airflow_prod"
 TEXT = PAGE.read_text(encoding="utf-8")
 VIEWS = [
     *("pipelines", "runs", "task_runs", "schedules", "tasks", "edges", "pools", "collectors"),
-    *("gate_overrides", "holds", "actions"),
+    *("gate_overrides", "holds", "actions", "firings"),
     "kept_runs",
 ]
 

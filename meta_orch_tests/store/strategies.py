@@ -14,6 +14,7 @@ from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.time import Window
+from meta_orch.domain.triggers import Firing, FiringState
 from meta_orch.store import STATED, CollectorStatus
 
 INSTANCE = "airflow_test"
@@ -175,4 +176,18 @@ holds = st.builds(
     is_dry_run=st.booleans(),
     ended_at=maybe_instants,
     ended_because=maybe_texts,
+)
+firings = st.builds(
+    Firing,
+    id=names,
+    trigger=names,
+    target=keys,
+    fired_at=instants,
+    state=st.sampled_from(FiringState),
+    parameters=st.dictionaries(texts, json_values, max_size=3),
+    reason=texts,
+    run_id=maybe_texts,
+    followed_at=maybe_instants,
+    ended_at=maybe_instants,
+    message=maybe_texts,
 )

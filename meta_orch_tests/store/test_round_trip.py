@@ -19,6 +19,7 @@ from meta_orch.domain.pipelines import Pipeline, Pool
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.states import RunState
+from meta_orch.domain.triggers import Firing
 from meta_orch.store import CollectorStatus
 from meta_orch.testing.builders import make_run
 from meta_orch_tests.store import strategies as any_of
@@ -109,6 +110,15 @@ def test_an_action_reads_back_equal(action: Action) -> None:
         store.save_action(action)
         assert store.action(action.id) == action
         assert store.actions(action.pipeline) == (action,)
+
+
+@few
+@given(any_of.firings)
+def test_a_firing_reads_back_equal(firing: Firing) -> None:
+    with fresh_store() as store:
+        store.triggers.save(firing)
+        assert store.triggers.firing(firing.id) == firing
+        assert store.triggers.firings(is_open=True) == ((firing,) if firing.state.is_open else ())
 
 
 @few

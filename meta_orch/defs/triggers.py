@@ -1,0 +1,139 @@
+"""The sensor that starts pipelines when others have run: `triggers` in meta_orch.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DefaultSensorStatus,
+    JobDefinition,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    sensor,
+)
+
+from meta_orch.config import MetaOrchConfig
+from meta_orch.defs import metadata
+from meta_orch.defs.asset_watch import DagsterAssetWatch
+from meta_orch.dependencies.triggers import evaluate_triggers
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.triggers import Firing
+from meta_orch.store import Store
+
+SENSOR_NAME: Final = "meta_orch__triggers"
+FIRING_TAG: Final = f"{metadata.PREFIX}/firing"
+TRIGGER_TAG: Final = f"{metadata.PREFIX}/trigger"
+SILENCE: Final = timedelta(minutes=5)
+"""How long a Dagster run that follows may give no sign of life before it counts as dead."""
+_PAUSE: Final = timedelta(minutes=1)
+_LONGEST_PAUSE: Final = timedelta(minutes=10)
+_SHORTEST_INTERVAL = 5
+
+
+def build_trigger_sensor(
+    config: MetaOrchConfig,
+    store: Store,
+    jobs: Mapping[PipelineKey, str],
+    pipeline_jobs: Sequence[JobDefinition],
+    clock: Callable[[], datetime],
+) -> list[SensorDefinition]:
+    """The sensor; none where there are no triggers, or nothing that they could start is known yet.
+
+    Args:
+        jobs: the name of each pipeline's job.
+        pipeline_jobs: those jobs.
+        clock: gives the time as aware UTC.
+    """
+    wanted = {PipelineKey.parse(trigger.run) for trigger in config.triggers}
+    targets = {jobs[key] for key in wanted if key in jobs}
+    if not targets:
+        return []
+    interval = min(i.poll_interval.total_seconds() for i in config.instances)
+
+    @sensor(
+        name=SENSOR_NAME,
+        jobs=[job for job in pipeline_jobs if job.name in targets],
+        minimum_interval_seconds=max(_SHORTEST_INTERVAL, round(interval)),
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Starts pipelines when others have run: `triggers` in meta_orch.yaml.",
+    )
+    def triggers(context: SensorEvaluationContext) -> SensorResult:
+        now = clock()
+        fired = evaluate_triggers(store, config, now, DagsterAssetWatch(context.instance))
+        with store.read() as reader:
+            waiting = reader.triggers.firings(is_open=True)
+        requests = list(_requests(waiting, context.instance, jobs, now))
+        for firing in fired:
+            context.log.info("%s: %s (%s)", firing.trigger, firing.state, firing.reason)
+        said = f"{len(fired)} fired; {len(waiting)} under way"
+        return SensorResult(run_requests=requests, skip_reason=None if requests else said)
+
+    return [triggers]
+
+
+def _requests(
+    waiting: Sequence[Firing],
+    dagster: DagsterInstance,
+    jobs: Mapping[PipelineKey, str],
+    now: datetime,
+) -> Iterator[RunRequest]:
+    """A Dagster run for each firing that none works on: a new one, or one whose run died."""
+    if not waiting:
+        return
+    runs = _runs_by_firing(dagster, [firing.id for firing in waiting])
+    for firing in reversed(waiting):
+        earlier = runs.get(firing.id, [])
+        job = jobs.get(firing.target)
+        if job is None or not _is_free(firing, earlier, dagster, now):
+            continue
+        again = f" {len(earlier) + 1}" if earlier else ""
+        yield RunRequest(
+            run_key=f"{firing.id}{again}",
+            job_name=job,
+            run_config={"ops": {"start_run": {"config": {"firing": firing.id}}}},
+            tags={FIRING_TAG: firing.id, TRIGGER_TAG: firing.trigger},
+        )
+
+
+def _runs_by_firing(
+    dagster: DagsterInstance, firings: Sequence[str]
+) -> Mapping[str, list[DagsterRun]]:
+    """The last first."""
+    found: dict[str, list[DagsterRun]] = {}
+    for run in dagster.get_runs(RunsFilter(tags={FIRING_TAG: list(firings)})):
+        found.setdefault(run.tags[FIRING_TAG], []).append(run)
+    return found
+
+
+def _is_free(
+    firing: Firing, runs: Sequence[DagsterRun], dagster: DagsterInstance, now: datetime
+) -> bool:
+    """Whether no Dagster run works on it, and the last one has been over for long enough."""
+    if not runs:
+        return True
+    last = runs[0]
+    record = dagster.get_run_record_by_id(last.run_id)
+    if not last.is_finished:
+        seen_at = max(
+            [at for at in (firing.followed_at, _start(record)) if at is not None],
+            default=now,
+        )
+        if firing.followed_at is not None and now - seen_at > SILENCE:
+            dagster.report_run_failed(
+                last, "It gave no sign of life, so another takes up what it followed."
+            )
+        return False
+    ended = datetime.fromtimestamp(record.end_time, UTC) if record and record.end_time else now
+    return now - ended >= min(_PAUSE * (2 ** (len(runs) - 1)) - _PAUSE, _LONGEST_PAUSE)
+
+
+def _start(record: object) -> datetime | None:
+    started = getattr(record, "start_time", None)
+    return datetime.fromtimestamp(started, UTC) if started else None
