@@ -39,7 +39,7 @@ def publish_actions(dagster: DagsterInstance, store: Store) -> None:
                 {
                     metadata.ACTIONS_FAILED: sum(a.outcome is Outcome.FAILED for a in actions),
                     metadata.ACTIONS: metadata.table(
-                        ("when (UTC)", "what", "pipeline", "outcome", "for", "why"),
+                        ("when (UTC)", "what", "pipeline", "why", "for", "outcome"),
                         map(_row, actions),
                         most=_LISTED,
                     ),
@@ -55,7 +55,7 @@ def _row(action: Action) -> tuple[str, ...]:
         f"{action.at:%Y-%m-%d %H:%M:%S}",
         action.kind.value,
         str(action.pipeline),
-        str(outcome),
-        action.by,
         action.reason,
+        action.by,
+        str(outcome),
     )

@@ -18,6 +18,7 @@ from dagster import (
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import metadata, names
+from meta_orch.defs.actions import publish_actions
 from meta_orch.defs.connection import Connect
 from meta_orch.defs.following import Follower
 from meta_orch.dependencies.acting import Actor
@@ -75,6 +76,7 @@ class Starter:
                 parameters=parameters,
                 reason="Launched in Dagster.",
             )
+            self._show(context)
         _tell(context, run)
 
     def start_for(
@@ -109,6 +111,7 @@ class Starter:
                 raise
             started = self._save(firing, FiringState.STARTED, run_id=run.key.run_id)
             _tell(context, run)
+            self._show(context)
             try:
                 self._follow(context, orchestrator, started, run)
             except (DagsterExecutionInterruptedError, KeyboardInterrupt):
@@ -197,6 +200,9 @@ class Starter:
             DagsterRunStatus.CANCELING,
             DagsterRunStatus.CANCELED,
         }
+
+    def _show(self, context: OpExecutionContext) -> None:
+        publish_actions(context.instance, self.store)
 
     def _actor(self, context: OpExecutionContext, by: str) -> Actor:
         return Actor(self.store, by, f"Dagster run {context.run.run_id}", self.clock)

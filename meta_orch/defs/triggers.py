@@ -9,6 +9,7 @@ from typing import Final
 from dagster import (
     DagsterInstance,
     DagsterRun,
+    DagsterRunStatus,
     DefaultSensorStatus,
     JobDefinition,
     RunRequest,
@@ -30,8 +31,12 @@ from meta_orch.store import Store
 SENSOR_NAME: Final = "meta_orch__triggers"
 FIRING_TAG: Final = f"{metadata.PREFIX}/firing"
 TRIGGER_TAG: Final = f"{metadata.PREFIX}/trigger"
-SILENCE: Final = timedelta(minutes=5)
-"""How long a Dagster run that follows may give no sign of life before it counts as dead."""
+SILENCE: Final = timedelta(minutes=3)
+"""How long a Dagster run may give no sign of life before it counts as dead: as long as Dagster's
+own monitoring, where it is on, gives a run to start. One that lives all the same does no harm: both
+follow one run."""
+_WORKING: Final = {DagsterRunStatus.STARTING, DagsterRunStatus.STARTED}
+"""What is only queued may be so for long."""
 _PAUSE: Final = timedelta(minutes=1)
 _LONGEST_PAUSE: Final = timedelta(minutes=10)
 _SHORTEST_INTERVAL = 5
@@ -93,13 +98,19 @@ def _requests(
         job = jobs.get(firing.target)
         if job is None or not _is_free(firing, earlier, dagster, now):
             continue
-        again = f" {len(earlier) + 1}" if earlier else ""
         yield RunRequest(
-            run_key=f"{firing.id}{again}",
+            run_key=_run_key(firing, earlier),
             job_name=job,
             run_config={"ops": {"start_run": {"config": {"firing": firing.id}}}},
             tags={FIRING_TAG: firing.id, TRIGGER_TAG: firing.trigger},
         )
+
+
+def _run_key(firing: Firing, earlier: Sequence[DagsterRun]) -> str:
+    """Another one for each run that is over; where one was made and never launched, its own, by
+    which Dagster launches it."""
+    over = sum(run.status is not DagsterRunStatus.NOT_STARTED for run in earlier)
+    return f"{firing.id} {over + 1}" if over else firing.id
 
 
 def _runs_by_firing(
@@ -116,24 +127,17 @@ def _is_free(
     firing: Firing, runs: Sequence[DagsterRun], dagster: DagsterInstance, now: datetime
 ) -> bool:
     """Whether no Dagster run works on it, and the last one has been over for long enough."""
-    if not runs:
+    if not runs or runs[0].status is DagsterRunStatus.NOT_STARTED:
         return True
     last = runs[0]
     record = dagster.get_run_record_by_id(last.run_id)
     if not last.is_finished:
-        seen_at = max(
-            [at for at in (firing.followed_at, _start(record)) if at is not None],
-            default=now,
-        )
-        if firing.followed_at is not None and now - seen_at > SILENCE:
+        signs = [firing.followed_at] if firing.followed_at else []
+        signs += [record.update_timestamp.replace(tzinfo=UTC)] if record else []
+        if last.status in _WORKING and now - max(signs, default=now) > SILENCE:
             dagster.report_run_failed(
                 last, "It gave no sign of life, so another takes up what it followed."
             )
         return False
     ended = datetime.fromtimestamp(record.end_time, UTC) if record and record.end_time else now
     return now - ended >= min(_PAUSE * (2 ** (len(runs) - 1)) - _PAUSE, _LONGEST_PAUSE)
-
-
-def _start(record: object) -> datetime | None:
-    started = getattr(record, "start_time", None)
-    return datetime.fromtimestamp(started, UTC) if started else None

@@ -328,7 +328,7 @@ def test_a_dagster_run_that_gives_no_sign_of_life_is_given_up_and_another_follow
     followed = replace(firing(company), state=FiringState.STARTED, followed_at=company.now())
     with company.store.write() as writer:
         writer.triggers.save(followed)
-    company.wait(minutes=4)
+    company.wait(minutes=2)
     assert requests(company) == []
     company.wait(minutes=2)
     assert requests(company) == []
@@ -337,3 +337,15 @@ def test_a_dagster_run_that_gives_no_sign_of_life_is_given_up_and_another_follow
     assert run.status is dg.DagsterRunStatus.FAILURE
     (again,) = requests(company)
     assert again.run_key != request.run_key
+
+
+def test_a_dagster_run_that_was_made_and_not_launched_is_launched_by_its_key(
+    company: World,
+) -> None:
+    """As a daemon leaves it that dies in between."""
+    succeed(company)
+    (request,) = requests(company)
+    job = company.load().resolve_job_def(str(request.job_name))
+    company.dagster.create_run_for_job(job, tags=dict(request.tags))
+    (again,) = requests(company)
+    assert again.run_key == request.run_key
