@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -18,20 +18,26 @@ ASSET_JOB = "__ASSET_JOB"
 Row = Mapping[str, Any]
 
 
+_PLACES = ("dagster/uri", "dagster/table_name")
+"""Dagster's own keys of metadata for where an asset's data lies."""
+
+
 def parse_repository(instance: str, repository: Row, base: str) -> Iterator[Pipeline]:
     """Its jobs. `base` is the webserver's address."""
     name, location = repository["name"], repository["location"]["name"]
     schedules = _schedules(repository)
-    produces: defaultdict[str, set[str]] = defaultdict(set)
-    consumes: defaultdict[str, set[str]] = defaultdict(set)
+    produces: defaultdict[str, set[AssetRef]] = defaultdict(set)
+    consumes: defaultdict[str, set[AssetRef]] = defaultdict(set)
+    refs = {_asset(node["assetKey"]): _refs(node) for node in repository["assetNodes"]}
     owners: defaultdict[str, set[str]] = defaultdict(set)
     ops_of_assets: set[str] = set()
     for node in repository["assetNodes"]:
         ops_of_assets.update(node.get("opNames") or ())
         for job in node.get("jobNames") or ():
             if node.get("isMaterializable"):
-                produces[job].add(_asset(node["assetKey"]))
-                consumes[job].update(_asset(key) for key in _rows(node, "dependencyKeys"))
+                produces[job] |= refs[_asset(node["assetKey"])]
+                for key in map(_asset, _rows(node, "dependencyKeys")):
+                    consumes[job] |= refs.get(key, {AssetRef(key, key)})
             if job != ASSET_JOB:
                 owners[job].update(_owners(node))
     for job in repository["jobs"]:
@@ -56,8 +62,8 @@ def parse_repository(instance: str, repository: Row, base: str) -> Iterator[Pipe
             version=job.get("pipelineSnapshotId"),
             schedules=schedules.get(job["name"], ()),
             tasks=_tasks(_rows(job, "solids"), ops_of_assets),
-            consumes=_refs(consumes[job["name"]] - produces[job["name"]]),
-            produces=_refs(produces[job["name"]]),
+            consumes=_sorted(consumes[job["name"]] - produces[job["name"]]),
+            produces=_sorted(produces[job["name"]]),
         )
 
 
@@ -157,5 +163,16 @@ def _owners(node: Row) -> Iterator[str]:
             yield f"team:{owner['team']}"
 
 
-def _refs(assets: set[str]) -> tuple[AssetRef, ...]:
-    return tuple(AssetRef(asset, asset) for asset in sorted(assets))
+def _refs(node: Row) -> set[AssetRef]:
+    """An asset by its key, and by each place that its metadata says its data lies in."""
+    key = _asset(node["assetKey"])
+    told = {
+        entry["label"]: entry.get("url") or entry.get("text") or entry.get("path")
+        for entry in _rows(node, "metadataEntries")
+    }
+    places = {told.get(label) for label in _PLACES}
+    return {AssetRef(key, key), *(AssetRef(place, key) for place in places if place)}
+
+
+def _sorted(refs: Iterable[AssetRef]) -> tuple[AssetRef, ...]:
+    return tuple(sorted(refs, key=lambda ref: (ref.name or "", ref.uri)))

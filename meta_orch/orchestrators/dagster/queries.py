@@ -75,6 +75,12 @@ query Repository($selector: RepositorySelector!) {
       }
       assetNodes {
         assetKey { path }
+        metadataEntries {
+          label
+          ... on UrlMetadataEntry { url }
+          ... on TextMetadataEntry { text }
+          ... on PathMetadataEntry { path }
+        }
         dependencyKeys { path }
         jobNames
         isMaterializable

@@ -10,7 +10,10 @@ from pathlib import Path
 import dagster as dg
 
 
-@dg.asset(owners=["team:sales", "anna@example.com"])
+@dg.asset(
+    owners=["team:sales", "anna@example.com"],
+    metadata={"dagster/uri": "s3://lake/raw", "dagster/table_name": "shop.public.raw"},
+)
 def raw() -> int:
     return 1
 
