@@ -45,6 +45,7 @@ def evaluate_gate(decision: Decision) -> AssetCheckResult:
         description=f"{decision.disposition.value.capitalize()}: {summary(decision)}",
         metadata=metadata.present(
             {
+                metadata.DISPOSITION: decision.disposition.value,
                 metadata.DUE_AT: metadata.timestamp(decision.occasion.due_at),
                 metadata.CULPRIT: path_text(first.upstream) if first else None,
                 metadata.SINCE: metadata.timestamp(first.since) if first else None,

@@ -91,6 +91,7 @@ FAILED_TASKS: Final = f"{PREFIX}/failed_tasks"
 
 # On what gates say.
 DUE_AT: Final = f"{PREFIX}/due_at"
+DISPOSITION: Final = f"{PREFIX}/disposition"
 CULPRIT: Final = f"{PREFIX}/culprit"
 SINCE: Final = f"{PREFIX}/since"
 UPSTREAMS: Final = f"{PREFIX}/upstreams"

@@ -1,5 +1,5 @@
 """A run in one orchestrator starts the next in another, in every direction and once, though the
-daemon that does it is killed again and again."""
+daemon that does it is killed again and again. And what runs may ask for its gate itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from meta_orch.demo.processes import Process, wait_until
+import meta_orch.waiting
+from meta_orch.demo.processes import Process, ProcessDied, wait_until
 from meta_orch.demo.readiness import read_shown
 from meta_orch.demo.servers import AirflowServer, DagsterServer, PrefectServer
 from meta_orch.domain.triggers import Firing, FiringState
@@ -21,8 +22,9 @@ from meta_orch_tests.contract.dagster import LOCATION, MODULE
 
 pytestmark = pytest.mark.live
 
-WITHIN = 240
-"""Seconds for a step, on two cores that all the servers share."""
+WITHIN = 330
+"""Seconds for a step, on two cores that all the servers share. A run that the daemon was killed in
+the midst of starting is given up after three minutes."""
 TRIGGERS = {
     # From Airflow around, and from Prefect the other way around.
     "first": ("airflow/manual", f"dagster/{LOCATION}/takes", {"number": "{{ 20 + 1 }}"}),
@@ -32,9 +34,67 @@ TRIGGERS = {
     "further": (f"dagster/{LOCATION}/sums", "airflow/cleans_raw", {}),
     "last": ("airflow/cleans_raw", "prefect/parent/manual", {}),
 }
+GATED_DAGS = """\
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, dag, task
+from gate_copy import GateSensor
+
+FOLDER = Path({folder!r})
+
+
+@dag(schedule=None)
+def asked_source():
+    @task
+    def load():
+        if not (FOLDER / "fixed").exists():
+            raise ValueError("broken on purpose")
+
+    load()
+
+
+asked_source()
+with DAG("asking", schedule=None):
+    gate = GateSensor(
+        task_id="gate",
+        pipeline="airflow/asking",
+        webserver_url={url!r},
+        settle=timedelta(seconds=1),
+        poke_interval=20,
+    )
+    gate >> EmptyOperator(task_id="after")
+"""
+GATED_FLOW = """\
+import sys
+from datetime import timedelta
+
+from gate_copy import wait_for_gate
+from prefect import flow
+
+
+@flow
+def asks() -> bool:
+    return wait_for_gate(
+        sys.argv[1],
+        webserver_url=sys.argv[2],
+        settle=timedelta(0),
+        timeout=timedelta(seconds=float(sys.argv[3])),
+        poll=timedelta(seconds=2),
+    )
+
+
+print(asks())
+"""
 RUNS = """
 query runs($tags: [ExecutionTag!]!) { runsOrError(filter: {tags: $tags}) { ... on Runs { results {
   runId jobName status } } } }
+"""
+GATE = """
+query gate($asset: AssetKeyInput!) {
+  assetCheckExecutions(assetKey: $asset, checkName: "upstreams_are_ready", limit: 1) {
+    evaluation { metadataEntries { label ... on TextMetadataEntry { text } } } } }
 """
 LOG = """
 query log($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events {
@@ -43,9 +103,10 @@ query log($run: ID!) { logsForRun(runId: $run) { ... on EventConnection { events
 
 
 class Company:
-    def __init__(self, dagster: DagsterServer, store: Store) -> None:
+    def __init__(self, dagster: DagsterServer, store: Store, folder: Path) -> None:
         self.dagster = dagster
         self.store = store
+        self.folder = folder
 
     @property
     def daemon(self) -> Process:
@@ -117,14 +178,21 @@ def company(
             {"name": name, "when": {"any": [upstream]}, "run": run, "parameters": parameters}
             for name, (upstream, run, parameters) in TRIGGERS.items()
         ],
+        "edges": [{"upstream": "airflow/asked_source", "downstream": "airflow/asking"}],
+        "gates": [{"downstream": "airflow/asking"}],
         "dagster": {"webserver_url": server.url},
     }
+    waiting = Path(meta_orch.waiting.__file__).parent
+    dags = airflow_server.dags
+    (dags / "gate_copy.py").write_text((waiting / "airflow.py").read_text())
+    (dags / "asking.py").write_text(GATED_DAGS.format(folder=str(folder), url=server.url))
+    airflow_server.wait_for_dags(["asked_source", "asking"])
     for instance in config["instances"]:
         instance.update(every)
     file.write_text(yaml.safe_dump(config))
     store = Store(folder / ".meta_orch" / "store.duckdb")
     with server:
-        company = Company(server, store)
+        company = Company(server, store, folder)
 
         def is_ready() -> bool:
             shown = read_shown(server)
@@ -136,6 +204,8 @@ def company(
 
         _wait(is_ready, "the pipelines to show and the triggers to be watched")
         yield company
+    for file in ("asking.py", "gate_copy.py"):
+        (dags / file).unlink()
 
 
 def _wait(is_so: Callable[[], bool], what: str) -> None:
@@ -175,6 +245,45 @@ def test_a_run_starts_the_next_through_all_three_and_each_once(
     with company.store.read() as reader:
         started = [a for a in reader.actions() if a.by == "trigger third"]
     assert [action.after for action in started] == [dag_run["dag_run_id"]]
+
+
+def test_a_dag_and_a_flow_that_ask_for_their_gate_wait_for_it(
+    company: Company, airflow_server: AirflowServer, prefect_server: PrefectServer
+) -> None:
+    flow = company.folder / "asks.py"
+    flow.write_text(GATED_FLOW)
+    copied = Path(meta_orch.waiting.__file__).with_name("prefect.py").read_text()
+    (company.folder / "gate_copy.py").write_text(copied)
+    python = prefect_server.environment / "bin" / "python"
+
+    def ask(pipeline: str, seconds: int) -> None:
+        command = [python, flow, pipeline, company.dagster.url, str(seconds)]
+        prefect_server.run("asking flow", command, what="the flow to ask")
+
+    broken = airflow_server.start_run("asked_source")
+    _wait(lambda: airflow_server.run_state("asked_source", broken) == "failed", "it to fail")
+
+    def disposition() -> str | None:
+        asset = {"path": ["airflow", "asking"]}
+        found = company.dagster.graphql(GATE, asset=asset)["assetCheckExecutions"]
+        entries = found[0]["evaluation"]["metadataEntries"] if found else []
+        return next((e["text"] for e in entries if e["label"] == "meta_orch/disposition"), None)
+
+    _wait(lambda: disposition() == "hold", "the gate to hold")
+    waiting = airflow_server.start_run("asking")
+    with pytest.raises(ProcessDied, match=r"asked_source failed at"):
+        ask("airflow/asking", 5)
+    with pytest.raises(ProcessDied, match="Dagster knows no pipeline airflow/askin"):
+        ask("airflow/askin", 5)
+    ask("airflow/manual", 5)  # no gate names it
+    path = f"/api/v2/dags/asking/dagRuns/{waiting}/taskInstances/gate"
+    assert airflow_server.request("GET", path)["state"] not in {"success", "failed", "skipped"}
+
+    (company.folder / "fixed").touch()
+    good = airflow_server.start_run("asked_source")
+    _wait(lambda: airflow_server.run_state("asked_source", good) == "success", "it to succeed")
+    _wait(lambda: airflow_server.run_state("asking", waiting) == "success", "the DAG to go on")
+    ask("airflow/asking", 60)
 
 
 def _flow_runs(prefect: PrefectServer, flow: str, since: datetime) -> list[dict[str, Any]]:
