@@ -38,6 +38,8 @@ class GateConfig(Section):
     """With `requires: fresh`: how long ago the upstream's success may be."""
     timezone: TimeZone = "UTC"
     """The time zone of `since`."""
+    checks: tuple[Text, ...] = ()
+    """Checks of the upstream's asset that must have passed, too, when last evaluated."""
     wait: Duration = timedelta(hours=6)
     """How long after it is due the downstream waits."""
     on_failure: Literal["hold", "skip", "run"] = "hold"

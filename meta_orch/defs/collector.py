@@ -188,7 +188,7 @@ class Collector:
         """Show what the gates say and, where the orchestrator answers, hold what they hold."""
         if self.gates is None:
             return []
-        decisions = self.gates.decide(self.gated)
+        decisions = self.gates.decide(dagster, self.gated)
         changed = self.gates.publish(dagster, decisions)
         words = [f"{changed} gates changed"] if changed else []
         if is_there and self.holder is not None:

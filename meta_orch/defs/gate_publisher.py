@@ -10,6 +10,7 @@ from typing import NamedTuple
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
 from meta_orch.config import MetaOrchConfig
+from meta_orch.defs.asset_watch import read_facts
 from meta_orch.defs.evaluations import UPSTREAMS_ARE_READY, as_evaluation
 from meta_orch.defs.gates import evaluate_gate
 from meta_orch.defs.mirror import latest_verdicts
@@ -41,15 +42,26 @@ class GatePublisher:
     """What was said last, as far as this process knows."""
     _map: tuple[object, GateMap] | None = None
 
-    def decide(self, shown: Iterable[AssetPath]) -> Mapping[AssetPath, Decision]:
-        """What the gates say now, of the instance's gated pipelines.
+    def decide(
+        self, dagster: DagsterInstance, shown: Iterable[AssetPath]
+    ) -> Mapping[AssetPath, Decision]:
+        """What the gates say now, of the instance's gated pipelines. What Dagster knows of assets
+        that they depend on is put into the store first, for everybody who asks.
 
         Args:
             shown: the pipelines whose check the location has loaded.
         """
+        with self.store.read() as reader:
+            gates = self._current_map(reader)
+            asked, known = gates.asked_assets(shown), reader.asset_facts()
+        if asked:
+            facts = read_facts(dagster, asked)
+            if changed := {path: f for path, f in facts.items() if known.get(path) != f}:
+                with self.store.write() as writer:
+                    writer.save_asset_facts(changed, self.clock())
         loaded = frozenset(shown)
         with self.store.read() as reader:
-            keeper = Gatekeeper(reader, self.config, self.clock(), known=self._current_map(reader))
+            keeper = Gatekeeper(reader, self.config, self.clock(), known=gates)
             mine = [p for p in keeper.gated if p[0] == self.instance and p in loaded]
             return keeper.decide_all(mine)
 

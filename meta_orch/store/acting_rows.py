@@ -1,10 +1,12 @@
-"""Actions, holds and firings to documents of the store and back; see `rows`."""
+"""What gates and triggers do and know, to documents of the store and back; see `rows`."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from meta_orch.domain.actions import Action, ActionKind, Outcome
+from meta_orch.domain.assets import AssetFact
+from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.time import as_utc, parse_instant
@@ -110,6 +112,21 @@ def firing_from_document(row: Document) -> Firing:
         followed_at=parse_instant(row["followed_at"]),
         ended_at=parse_instant(row["ended_at"]),
         message=row["message"],
+    )
+
+
+def asset_fact_to_document(path: AssetPath, fact: AssetFact) -> Document:
+    return {
+        "path": list(path),
+        "materialized_at": fact.materialized_at and as_utc(fact.materialized_at).isoformat(),
+        "failed_at": fact.failed_at and as_utc(fact.failed_at).isoformat(),
+        "checks": dict(fact.checks),
+    }
+
+
+def asset_fact_from_document(row: Document) -> AssetFact:
+    return AssetFact(
+        parse_instant(row["materialized_at"]), parse_instant(row["failed_at"]), row["checks"]
     )
 
 

@@ -13,6 +13,7 @@ import duckdb
 
 from meta_orch.config.models import Retention
 from meta_orch.domain.actions import Action
+from meta_orch.domain.assets import AssetFact
 from meta_orch.domain.edges import AssetPath, Edge, Judgement, Step
 from meta_orch.domain.holds import Hold
 from meta_orch.domain.overrides import Override
@@ -203,6 +204,11 @@ class StoreReader:
     def triggers(self) -> TriggerReader:
         """What triggers have taken note of, and started."""
         return TriggerReader(self._connection)
+
+    def asset_facts(self) -> Mapping[AssetPath, AssetFact]:
+        """What is known of Dagster assets that gates ask about, as the last tick saw it."""
+        found = self._rows("asset_facts")
+        return {tuple(row["path"]): acting_rows.asset_fact_from_document(row) for row in found}
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from meta_orch.config.models import Retention
 from meta_orch.domain.actions import Action
+from meta_orch.domain.assets import AssetFact
 from meta_orch.domain.edges import AssetPath, Edge, EdgeKind, Judgement
 from meta_orch.domain.holds import Hold
 from meta_orch.domain.overrides import Override
@@ -157,6 +158,11 @@ class StoreWriter(StoreReader):
     @property
     def triggers(self) -> TriggerWriter:
         return TriggerWriter(self._connection)
+
+    def save_asset_facts(self, facts: Mapping[AssetPath, AssetFact], now: datetime) -> None:
+        """Keep what is known of Dagster assets, in place of what was."""
+        documents = (acting_rows.asset_fact_to_document(path, f) for path, f in facts.items())
+        self._merge("save_asset_facts", documents, now=now)
 
     def mark_mirrored(self, runs: Iterable[Run], now: datetime) -> None:
         """Remember that Dagster shows these outcomes of these runs."""

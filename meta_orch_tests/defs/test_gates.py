@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from meta_orch.conditions import when_upstreams_are_ready
 from meta_orch.config import EdgeConfig
 from meta_orch.config.models import GateConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.evaluations import UPSTREAMS_ARE_READY
+from meta_orch.dependencies.gates import Gatekeeper, summary
 from meta_orch.domain.states import RunState
+from meta_orch.domain.ticks import cron
+from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.defs.support import NAME, World
 
 ORDERS, REPORT = dg.AssetKey([NAME, "orders"]), dg.AssetKey([NAME, "report"])
@@ -103,7 +108,7 @@ def test_it_can_be_executed_by_hand(gated: World) -> None:
 
 
 class Summary:
-    """An asset of somebody's own, below the report, with the condition that Dagster has for it."""
+    """An asset of somebody's own, below the report, with the ready-made condition."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -111,8 +116,7 @@ class Summary:
 
         @dg.asset(
             deps=[REPORT],
-            automation_condition=dg.AutomationCondition.eager()
-            & dg.AutomationCondition.all_deps_blocking_checks_passed(),
+            automation_condition=when_upstreams_are_ready(),
         )
         def summary() -> None: ...
 
@@ -163,3 +167,69 @@ def test_what_depends_on_one_that_ran_on_old_data_waits_and_goes_on(gated: World
     assert not summary.is_requested()
     later(gated, 3)
     assert summary.is_requested()
+
+
+class Lake:
+    """An asset of Dagster's own that the report waits for, with a check of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.passes = True
+        self.breaks = False
+        outer = self
+
+        @dg.asset(key_prefix="lake", name="rates")
+        def rates() -> None:
+            if outer.breaks:
+                raise ValueError("broken on purpose")
+
+        @dg.asset_check(asset=rates)
+        def complete() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=outer.passes)
+
+        self.definitions = [rates, complete]
+
+    def materialize(self) -> None:
+        dg.materialize(self.definitions, instance=self.world.dagster, raise_on_error=False)
+
+
+@pytest.fixture
+def lake(world: World) -> Lake:
+    world.fake = FakeOrchestrator(NAME, now=datetime.now(UTC))  # Dagster's own times are of today
+    world.edges = (EdgeConfig(upstream="lake/rates", downstream=f"{NAME}/report"),)
+    world.gates = (
+        GateConfig(
+            downstream=f"{NAME}/report",
+            requires="fresh",
+            fresher_than=timedelta(hours=1),
+            checks=("complete",),
+        ),
+    )
+    world.fake.add_pipeline("report", schedules=(cron("0 6 * * *"),))
+    world.tick()
+    return Lake(world)
+
+
+def said_of_rates(world: World) -> str:
+    world.tick()
+    with world.store.read() as reader:
+        decision = Gatekeeper(reader, world.config, world.now()).decide((NAME, "report"))
+    return summary(decision)
+
+
+def test_an_asset_of_dagsters_own_is_asked_for_by_who_waits_for_it(lake: Lake) -> None:
+    world = lake.world
+    assert said_of_rates(world) == "lake/rates was never materialized."
+    lake.materialize()
+    assert said_of_rates(world) == "Every upstream is as required."
+    lake.passes = False
+    lake.materialize()
+    assert said_of_rates(world) == "lake/rates does not pass complete."
+    lake.passes, lake.breaks = True, True
+    lake.materialize()
+    assert said_of_rates(world).startswith("lake/rates failed to materialize at")
+    lake.breaks = False
+    lake.materialize()
+    assert said_of_rates(world) == "Every upstream is as required."
+    world.wait(hours=2)
+    assert said_of_rates(world).startswith("lake/rates has not been materialized since")

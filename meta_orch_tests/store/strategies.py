@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import strategies as st
 
 from meta_orch.domain.actions import Action, ActionKind, Outcome
+from meta_orch.domain.assets import AssetFact
 from meta_orch.domain.edges import Edge, Judgement, Opinion
 from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool, Task
@@ -190,4 +191,7 @@ firings = st.builds(
     followed_at=maybe_instants,
     ended_at=maybe_instants,
     message=maybe_texts,
+)
+asset_facts = st.builds(
+    AssetFact, maybe_instants, maybe_instants, st.dictionaries(names, st.booleans(), max_size=3)
 )

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_orch.domain.actions import Action
+from meta_orch.domain.assets import AssetFact
 from meta_orch.domain.edges import Edge, Judgement
 from meta_orch.domain.holds import Hold
 from meta_orch.domain.pipelines import Pipeline, Pool
@@ -110,6 +111,16 @@ def test_an_action_reads_back_equal(action: Action) -> None:
         store.save_action(action)
         assert store.action(action.id) == action
         assert store.actions(action.pipeline) == (action,)
+
+
+@few
+@given(st.dictionaries(any_of.paths, any_of.asset_facts, max_size=3))
+def test_what_is_known_of_assets_reads_back_equal(
+    facts: dict[tuple[str, ...], AssetFact],
+) -> None:
+    with fresh_store() as store:
+        store.save_asset_facts(facts, NOW)
+        assert store.asset_facts() == facts
 
 
 @few

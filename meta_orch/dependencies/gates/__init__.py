@@ -1,7 +1,6 @@
 """Whether a pipeline may run now: one answer, with its evidence, for everybody who asks."""
 
 from meta_orch.dependencies.gates.decision import (
-    AssetFact,
     Decision,
     Disposition,
     Finding,
@@ -17,7 +16,6 @@ from meta_orch.dependencies.gates.windows import Cadence, Occasion
 
 __all__ = [
     "OWNER",
-    "AssetFact",
     "Cadence",
     "Decision",
     "Disposition",

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from meta_orch.config.models import GateConfig
 from meta_orch.dependencies.gates.windows import Cadence, Occasion
+from meta_orch.domain.assets import AssetFact
 from meta_orch.domain.edges import AssetPath, Edge, path_text
 from meta_orch.domain.overrides import Override
 from meta_orch.domain.states import RunState
@@ -48,17 +49,6 @@ class Disposition(StrEnum):
 _NO_FACTS = Facts()
 _FORMS = {"hold": Disposition.HOLD, "skip": Disposition.SKIP, "run": Disposition.WARN}
 _WEAKEST_FIRST = list(Disposition)
-
-
-@dataclass(frozen=True, slots=True)
-class AssetFact:
-    """What is known of a Dagster asset that is no pipeline."""
-
-    materialized_at: datetime | None
-    failed_at: datetime | None = None
-    """When a run that was to materialize it failed, where that is later."""
-    failed_checks: tuple[str, ...] = ()
-    """Blocking checks that did not pass when last evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +133,7 @@ def decide(
     Args:
         facts: of the upstream pipelines.
         own: of the pipeline itself.
-        assets: of upstream Dagster assets that are no pipelines.
+        assets: of upstream Dagster assets that are no pipelines, and of the checks of any upstream.
         known: the pipelines that exist; None where they all do.
         unread: instances that were not read lately, with when they were.
         override: what somebody said of the pipeline.
@@ -151,17 +141,18 @@ def decide(
     findings = []
     for requirement in requirements:
         upstream = requirement.edge.upstream
-        if assets and upstream in assets:
-            readiness, message, since, run_id = _look_at_asset(
-                requirement, assets[upstream], own, occasion, now
-            )
-        elif known is not None and upstream not in known:
-            readiness, since, run_id = Readiness.UNKNOWN, None, None
-            message = "is no pipeline that is read, so nothing is known of it"
+        asset = assets.get(upstream) if assets else None
+        is_pipeline = upstream in facts if known is None else upstream in known
+        if asset is not None and not is_pipeline:
+            look = _look_at_asset(requirement, asset, own, occasion, now)
+        elif known is not None and not is_pipeline:
+            said = "is no pipeline that is read, so nothing is known of it"
+            look = Readiness.UNKNOWN, said, None, None
         else:
-            readiness, message, since, run_id = _look(
-                requirement, facts.get(upstream, _NO_FACTS), own, occasion, now
-            )
+            look = _look(requirement, facts.get(upstream, _NO_FACTS), own, occasion, now)
+        if look[0] is Readiness.READY:
+            look = _look_at_checks(requirement.gate.checks, asset) or look
+        readiness, message, since, run_id = look
         if readiness is Readiness.MISSING and unread and upstream[0] in unread:
             readiness = Readiness.UNKNOWN
             read_at = unread[upstream[0]]
@@ -295,9 +286,6 @@ def _look_at_asset(
 ) -> _Look:
     """A Dagster asset has materializations in place of runs."""
     made, failed = asset.materialized_at, asset.failed_at
-    if asset.failed_checks:
-        checks = ", ".join(asset.failed_checks)
-        return Readiness.FAILED, f"does not pass {checks}", made, None
     if failed is not None and (made is None or failed > made):
         return Readiness.FAILED, f"failed to materialize at {_at(failed)}", failed, None
     as_run = RunFact("", RunState.SUCCEEDED, made, made, made) if made else None
@@ -308,6 +296,16 @@ def _look_at_asset(
     for said, meant in _OF_ASSETS:
         message = message.replace(said, meant)
     return readiness, message, since, None
+
+
+def _look_at_checks(checks: Sequence[str], asset: AssetFact | None) -> _Look | None:
+    """None where all have passed."""
+    outcomes = asset.checks if asset else {}
+    if failed := [check for check in checks if outcomes.get(check) is False]:
+        return Readiness.FAILED, f"does not pass {', '.join(failed)}", None, None
+    if missing := [check for check in checks if check not in outcomes]:
+        return Readiness.MISSING, f"has not been checked by {', '.join(missing)}", None, None
+    return None
 
 
 def _open(runs: Iterable[RunFact]) -> RunFact | None:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from meta_orch.config.models import GateConfig, InstanceConfig, MetaOrchConfig
-from meta_orch.dependencies.gates.decision import AssetFact, Decision, Requirement, decide
+from meta_orch.dependencies.gates.decision import Decision, Requirement, decide
 from meta_orch.dependencies.gates.windows import (
     Cadence,
     Cadences,
@@ -62,6 +62,17 @@ class GateMap:
             self._requirements[path] = tuple(found.values())
         return self._requirements[path]
 
+    def asked_assets(self, paths: Iterable[AssetPath]) -> Mapping[AssetPath, frozenset[str]]:
+        """What these pipelines need to know from Dagster: upstream assets that are no pipelines,
+        and those whose checks must have passed; with the checks."""
+        found: dict[AssetPath, frozenset[str]] = {}
+        for path in paths:
+            for requirement in self.requirements(path):
+                upstream, checks = requirement.edge.upstream, requirement.gate.checks
+                if checks or upstream not in self.pipelines:
+                    found[upstream] = found.get(upstream, frozenset()) | frozenset(checks)
+        return found
+
     def _cadence(self, upstream: AssetPath, gate: GateConfig) -> Cadence:
         return self._cadences.of(upstream) if gate.requires == "same_window" else Cadence()
 
@@ -72,7 +83,6 @@ class Gatekeeper:
     Args:
         config: its `gates` say which edges gate; `presumed` gates an edge that none of them names.
         known: what was made for an earlier one, where `GateMap.mark` is still the same.
-        assets: what is known of Dagster assets that are no pipelines.
     """
 
     def __init__(
@@ -83,12 +93,11 @@ class Gatekeeper:
         *,
         presumed: GateConfig | None = None,
         known: GateMap | None = None,
-        assets: Mapping[AssetPath, AssetFact] | None = None,
     ) -> None:
         self._reader = reader
         self._now = now
         self._map = known or GateMap(reader, config, presumed)
-        self._assets = assets or {}
+        self._assets = reader.asset_facts()
         self._overrides = reader.overrides(now)
         self._held = {
             hold.pipeline.path: hold.due_at

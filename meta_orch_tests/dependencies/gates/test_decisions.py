@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from meta_orch.config import EdgeConfig, InstanceConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig
 from meta_orch.dependencies.gates import (
-    AssetFact,
     Cadence,
     Decision,
     Disposition,
@@ -26,6 +25,7 @@ from meta_orch.dependencies.gates import (
     decide,
     summary,
 )
+from meta_orch.domain.assets import AssetFact
 from meta_orch.domain.edges import Edge, EdgeKind
 from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import PipelineKey
@@ -101,8 +101,9 @@ class Company:
                 writer.save_collector(
                     CollectorStatus(key.instance, seen, seen, True, None, "1", seen)
                 )
+            writer.save_asset_facts(self.assets, at(now))
         with self.store.read() as reader:
-            keeper = Gatekeeper(reader, self.config, at(now), assets=self.assets)
+            keeper = Gatekeeper(reader, self.config, at(now))
             return keeper.decide(DOWN.path, **options)
 
 
@@ -304,10 +305,6 @@ def test_an_asset_of_dagster_gates_by_its_materializations_and_checks(company: C
     made = at("2026-03-02T04:30Z")
     company.assets = {("orders",): AssetFact(made)}
     assert company.decide("2026-03-02T05:00Z").disposition is Disposition.RUN
-    company.assets = {("orders",): AssetFact(made, failed_checks=("no_order_is_lost",))}
-    decision = company.decide("2026-03-02T05:00Z")
-    assert decision.disposition is Disposition.HOLD
-    assert summary(decision) == "orders does not pass no_order_is_lost."
     company.gate = {"requires": "new_data"}
     company.assets = {("orders",): AssetFact(at("2026-02-01T00:00Z"))}
     assert summary(company.decide("2026-03-02T05:00Z")) == (
@@ -316,6 +313,21 @@ def test_an_asset_of_dagster_gates_by_its_materializations_and_checks(company: C
     company.gate = {}
     company.assets = {("orders",): AssetFact(made, failed_at=made + HOUR)}
     assert company.decide("2026-03-02T06:00Z").disposition is Disposition.HOLD
+
+
+def test_checks_that_a_gate_names_must_have_passed_too(company: Company) -> None:
+    """Of a pipeline and of an asset alike."""
+    company.gate = {"upstream": "airflow/*", "checks": ["no_order_is_lost"]}
+    company.ran("2026-03-02T04:00Z")
+    decision = company.decide("2026-03-02T05:00Z")
+    assert decision.disposition is Disposition.WAIT
+    assert summary(decision) == "airflow/ingest has not been checked by no_order_is_lost."
+    company.assets = {UP.path: AssetFact(checks={"no_order_is_lost": False})}
+    decision = company.decide("2026-03-02T05:00Z")
+    assert decision.disposition is Disposition.HOLD
+    assert summary(decision) == "airflow/ingest does not pass no_order_is_lost."
+    company.assets = {UP.path: AssetFact(checks={"no_order_is_lost": True})}
+    assert company.decide("2026-03-02T05:00Z").disposition is Disposition.RUN
 
 
 def test_only_edges_that_a_gate_names_gate(company: Company) -> None:
