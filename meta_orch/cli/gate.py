@@ -17,10 +17,12 @@ from meta_orch.config import load_config
 from meta_orch.config.models import GateConfig
 from meta_orch.config.values import parse_duration
 from meta_orch.domain.edges import AssetPath, path_text
+from meta_orch.domain.holds import Hold
 from meta_orch.domain.overrides import Override
 
 if TYPE_CHECKING:
     from meta_orch.dependencies.gates import Decision
+    from meta_orch.store import StoreReader
 
 
 @click.command()
@@ -58,10 +60,11 @@ def gate(
         if not is_gated:
             keeper = Gatekeeper(reader, config, now, presumed=GateConfig(downstream="*"))
         decision = keeper.decide(asset)
+        hold = _open_hold(asset, reader)
     if as_json:
-        click.echo(json.dumps(_as_json(decision, is_gated=is_gated), indent=2))
+        click.echo(json.dumps(_as_json(decision, hold, is_gated=is_gated), indent=2))
     else:
-        _print(decision, is_gated=is_gated)
+        _print(decision, hold, is_gated=is_gated)
     if is_gated and not decision.may_run:
         ctx.exit(1)
 
@@ -79,7 +82,13 @@ def _override(
         writer.save_override(Override(asset, acting_user(), reason, now, until))
 
 
-def _print(decision: Decision, *, is_gated: bool) -> None:
+def _open_hold(asset: AssetPath, reader: StoreReader) -> Hold | None:
+    found = {hold.pipeline.path: hold for hold in reader.last_holds(asset[0]).values()}
+    hold = found.get(asset)
+    return hold if hold is not None and hold.state.is_open else None
+
+
+def _print(decision: Decision, hold: Hold | None, *, is_gated: bool) -> None:
     from meta_orch.dependencies.gates import summary
 
     console = output()
@@ -90,6 +99,12 @@ def _print(decision: Decision, *, is_gated: bool) -> None:
     due = f"{decision.occasion.due_at:%Y-%m-%d %H:%M} UTC"
     console.print(f"[bold]{name}[/], due at {due}: [{colour}]{decision.disposition.value}[/]")
     console.print(escape(summary(decision)))
+    if hold is not None:
+        done = "It would be kept paused" if hold.is_dry_run else "It is kept paused"
+        console.print(
+            f"{done} since {hold.begun_at:%Y-%m-%d %H:%M} UTC, and until "
+            f"{hold.expires_at:%Y-%m-%d %H:%M} UTC at most."
+        )
     if decision.findings:
         rows = [
             (path_text(f.upstream), f.readiness.value, f.message, f.disposition.value, f.evidence)
@@ -104,7 +119,7 @@ def _print(decision: Decision, *, is_gated: bool) -> None:
         )
 
 
-def _as_json(decision: Decision, *, is_gated: bool) -> dict[str, Any]:
+def _as_json(decision: Decision, hold: Hold | None, *, is_gated: bool) -> dict[str, Any]:
     override = decision.override
     return {
         "pipeline": path_text(decision.pipeline),
@@ -124,6 +139,12 @@ def _as_json(decision: Decision, *, is_gated: bool) -> dict[str, Any]:
             }
             for finding in decision.findings
         ],
+        "hold": hold
+        and {
+            "since": hold.begun_at.isoformat(),
+            "expires_at": hold.expires_at.isoformat(),
+            "is_dry_run": hold.is_dry_run,
+        },
         "override": override
         and {
             "by": override.by,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
@@ -92,3 +93,22 @@ def test_what_no_gate_names_is_told_what_the_usual_one_would_say(run: Run, store
     assert result.exit_code == 0
     assert "No gate in meta_orch.yaml names west/report" in " ".join(result.stdout.split())
     assert "hold" in result.stdout
+
+
+def test_it_says_since_when_a_pipeline_is_kept_paused(run: Run, store: Store) -> None:
+    hold = Hold(
+        id="h",
+        pipeline=REPORT.key,
+        due_at=NOW,
+        owner="gate",
+        reason="east/orders failed",
+        begun_at=NOW,
+        expires_at=NOW + timedelta(days=1),
+        state=HoldState.HELD,
+    )
+    with store.write() as writer:
+        writer.save_hold(hold)
+    said = " ".join(run("gate", "report").stdout.split())
+    assert f"It is kept paused since {NOW:%Y-%m-%d %H:%M} UTC" in said
+    told = json.loads(run("gate", "report", "--json").stdout)
+    assert told["hold"]["since"] == NOW.isoformat()
