@@ -34,6 +34,9 @@ def _pinned_names() -> set[str]:
     return {canonicalize_name(pin.name) for pin in _pins()}
 
 
+_ELSEWHERE = {"airflow_dags", "prefect_flows", "waiting"}
+
+
 def test_every_pin_is_one_version_and_nothing_else() -> None:
     for pin in _pins():
         assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), pin
@@ -88,7 +91,7 @@ def test_every_package_that_is_imported_is_required_by_name() -> None:
     distributions = packages_distributions()
     always = _names(PROJECT["project"]["dependencies"])
     for module in (ROOT / "meta_orch").rglob("*.py"):
-        if any(folder.name in {"airflow_dags", "prefect_flows"} for folder in module.parents):
+        if any(folder.name in _ELSEWHERE for folder in module.parents):
             continue  # they run in the servers' environments
         allowed = set(always)
         if module.is_relative_to(ROOT / "meta_orch" / "demo"):

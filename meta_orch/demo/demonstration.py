@@ -24,7 +24,9 @@ from meta_orch.demo.story import (
     DAGSTER,
     DECLARED_EDGES,
     DEPLOYMENTS,
+    GATES,
     PREFECT,
+    TRIGGERS,
     Story,
 )
 
@@ -153,7 +155,7 @@ def _stop(servers: tuple[Server, ...], steps: Steps) -> None:
 
 def _configuration(airflow: AirflowServer, prefect: PrefectServer, dagster: DagsterServer) -> str:
     every: dict[str, Any] = {"poll_interval": "5s", "environment": "demo"}
-    acting = {"read_only": False}  # so that Launch in Dagster starts a run there
+    acting = {"read_only": False}  # for Launch in Dagster, the gate and the trigger
     airflow_login = {
         "type": "token",
         "username": airflow.username,
@@ -189,6 +191,8 @@ def _configuration(airflow: AirflowServer, prefect: PrefectServer, dagster: Dags
             {"upstream": upstream, "downstream": downstream}
             for upstream, downstream in DECLARED_EDGES
         ],
+        "gates": list(GATES),
+        "triggers": list(TRIGGERS),
         "dagster": {"webserver_url": dagster.url},
     }
     return (

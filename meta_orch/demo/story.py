@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from meta_orch.demo.errors import RequestFailed
 from meta_orch.demo.processes import wait_until
@@ -22,31 +23,54 @@ from meta_orch.demo.steps import Steps
 AIRFLOW, PREFECT, DAGSTER = "airflow", "prefect", "dagster"
 """The instances' names in `meta_orch.yaml`."""
 
+HELD = "notify-refunds/every-other-minute"
+"""The deployment that a gate holds, as the DAG before it fails."""
 DECLARED_EDGES = (
     ("revenue_by_region", f"{PREFECT}/publish-dashboard/live-dashboard"),
     ("revenue_by_region", f"{PREFECT}/export-feed/partner-feed"),
     ("customer_value", f"{PREFECT}/score-customers/hourly-scores"),
     ("customer_value", f"{PREFECT}/send-invoices/nightly-invoices"),
     (f"{PREFECT}/score-customers/hourly-scores", f"{PREFECT}/sync-crm/weekday-sync"),
+    (f"{AIRFLOW}/settle_refunds", f"{PREFECT}/{HELD}"),
+    ("refunds", f"{PREFECT}/{HELD}"),
 )
 """For `meta_orch.yaml`: Prefect does not know what a flow reads."""
+GATES = ({"downstream": f"{PREFECT}/{HELD}"},)
+TRIGGERS = (
+    {
+        "name": "feed_the_partner",
+        "when": {"any": ["revenue_by_region"]},
+        "run": f"{PREFECT}/export-feed/partner-feed",
+        "parameters": {"region": "north"},
+        "debounce": "5s",
+    },
+)
 
 _OTHER_EDGES = (
     (f"{AIRFLOW}/ingest_orders", f"{AIRFLOW}/stage_orders"),  # by an asset of Airflow's
     (f"{AIRFLOW}/stage_orders", "staged_orders"),  # as the warehouse says
     (f"{AIRFLOW}/ingest_customers", "customers"),
     (f"{AIRFLOW}/exchange_rates", "orders"),
+    (f"{AIRFLOW}/settle_refunds", "refunds"),
 )
 _FIRST_DAGS = ("ingest_customers", "exchange_rates", "ingest_orders")
 _BYSTANDING_DAGS = ("settle_refunds", "restate_day", "index_catalogue")
 _WAREHOUSE = ("staged_orders", "customers", "orders", "revenue_by_region", "customer_value")
 _FIRST_FLOWS = ("publish-dashboard/live-dashboard", "score-customers/hourly-scores")
-_LATER_FLOWS = (
-    "sync-crm/weekday-sync",
-    "send-invoices/nightly-invoices",
-    "export-feed/partner-feed",
+_LATER_FLOWS = ("sync-crm/weekday-sync", "send-invoices/nightly-invoices")
+_TRIGGERED_FLOWS = ("export-feed/partner-feed",)
+DEPLOYMENTS = (
+    *_FIRST_FLOWS,
+    *_LATER_FLOWS,
+    *_TRIGGERED_FLOWS,
+    HELD,
+    "prune-exports/weekly-pruning",
 )
-DEPLOYMENTS = (*_FIRST_FLOWS, *_LATER_FLOWS, "prune-exports/weekly-pruning")
+_HELD_CHECK = """
+query held($asset: AssetKeyInput!) {
+  assetCheckExecutions(assetKey: $asset, checkName: "upstreams_are_ready", limit: 1) { status } }
+"""
+_REFUNDS = "order_id,amount\n1,12.50\n2,7.90\n"
 _STEP_SECONDS = 600
 _POLL_SECONDS = 1
 
@@ -86,8 +110,35 @@ class Story:
             self._wait_for_materializations(served, say, since=since)
             for flow in _LATER_FLOWS:
                 self.prefect.start_run(flow)
+        with self.steps.step("Dagster holds what must not run") as say:
+            self._wait(self._what_is_not_held, say)
         with self.steps.step("Dagster shows every pipeline, run and edge") as say:
             self._wait(self._what_is_missing, say)
+
+    def deliver_refunds(self, data: Path) -> None:
+        """The bank delivers: the DAG that failed runs again. Return once what was held has run.
+
+        Args:
+            data: the folder that the pipelines share.
+        """
+        since = time.time()
+        (data / "landing" / "refunds.csv").write_text(_REFUNDS)
+        self.airflow.start_run("settle_refunds")
+        with self.steps.step("Dagster models the refunds, and Prefect tells of them") as say:
+            settled = [(AIRFLOW, "settle_refunds"), ("refunds",), (PREFECT, *HELD.split("/"))]
+            self._wait_for_materializations(settled, say, since=since)
+
+    def is_held(self) -> bool:
+        """Whether Prefect has it paused."""
+        return self.prefect.request("GET", f"/api/deployments/name/{HELD}")["paused"]
+
+    def _what_is_not_held(self) -> list[str]:
+        missing = [] if self.is_held() else [f"{HELD} to be paused"]
+        asset = {"path": [PREFECT, *HELD.split("/")]}
+        executions = self.dagster.graphql(_HELD_CHECK, asset=asset)["assetCheckExecutions"]
+        if [execution["status"] for execution in executions] != ["FAILED"]:
+            missing.append("its check to fail")
+        return missing
 
     def _wait_for_materializations(
         self, paths: Collection[AssetPath], say: Callable[[str], None], *, since: float = 0
@@ -107,7 +158,10 @@ class Story:
         ]
         started = [
             *((AIRFLOW, dag) for dag in (*_FIRST_DAGS, *_BYSTANDING_DAGS)),
-            *((PREFECT, *flow.split("/")) for flow in (*_FIRST_FLOWS, *_LATER_FLOWS)),
+            *(
+                (PREFECT, *flow.split("/"))
+                for flow in (*_FIRST_FLOWS, *_LATER_FLOWS, *_TRIGGERED_FLOWS)
+            ),
         ]
         return what_is_missing(ran, read_shown(self.dagster), edges, started)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from rich.console import Console
 
 from meta_orch.demo.demonstration import running
 from meta_orch.demo.steps import Steps
+from meta_orch.demo.story import Story
 from meta_orch_tests.browser.pages import Dagster
 
 DEMO_VARIABLE = "META_ORCH_DEMO_URL"
@@ -39,20 +41,36 @@ _PATIENCE = 120_000
 """Milliseconds for anything to show: two cores also run seven servers."""
 
 
+@dataclass(frozen=True)
+class Demonstration:
+    """One whose Dagster shows everything that it should.
+
+    Args:
+        story: None for one that was there.
+        data: the folder that its pipelines share.
+    """
+
+    url: str
+    story: Story | None
+    data: Path
+
+
 @pytest.fixture(scope="package")
-def demonstration(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[str]:
-    """The address of a demonstration whose Dagster shows everything that it should.
+def demonstration(
+    tmp_path_factory: pytest.TempPathFactory, chromium: Browser
+) -> Iterator[Demonstration]:
+    """A running one.
 
     It asks for the browser, so that where there is none nothing is started in vain.
     """
     address = os.environ.get(DEMO_VARIABLE)
     if address:
-        yield address.rstrip("/")
+        yield Demonstration(address.rstrip("/"), None, Path())
         return
     folder = tmp_path_factory.mktemp("demonstration")
     with running(folder, port=None, steps=Steps(Console())) as story:
         story.go_on()
-        yield story.dagster.url
+        yield Demonstration(story.dagster.url, story, folder / "data")
 
 
 @pytest.fixture(scope="package")
@@ -83,8 +101,8 @@ def page(chromium: Browser, tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.fixture
-def dagster(page: Page, demonstration: str, screenshots: Path) -> Dagster:
-    return Dagster(page, demonstration, screenshots)
+def dagster(page: Page, demonstration: Demonstration, screenshots: Path) -> Dagster:
+    return Dagster(page, demonstration.url, screenshots)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from meta_orch_tests.browser.conftest import Demonstration
 from meta_orch_tests.browser.pages import Colour, Dagster, expect_colour
 
 pytestmark = pytest.mark.browser
@@ -17,9 +18,12 @@ DAGS = [
 ]
 DEPLOYMENTS = [
     *("live-dashboard", "hourly-scores", "weekday-sync"),
-    *("nightly-invoices", "partner-feed", "weekly-pruning"),
+    *("nightly-invoices", "partner-feed", "weekly-pruning", "every-other-minute"),
 ]
-TABLES = ["staged_orders", "customers", "orders", "revenue_by_region", "customer_value"]
+TABLES = [
+    *("staged_orders", "customers", "orders", "refunds"),
+    *("revenue_by_region", "customer_value"),
+]
 
 
 def test_lineage_leads_from_airflow_through_dagster_to_prefect(dagster: Dagster) -> None:
@@ -41,6 +45,7 @@ def test_a_pipeline_whose_last_run_failed_is_red_and_the_others_are_green(
     dagster.open_lineage()
     dagster.expand_all_groups()
     failed, never_ran = {"settle_refunds", "nightly-invoices"}, {"close_year", "weekly-pruning"}
+    never_ran |= {"refunds", "every-other-minute"}  # the last may have run before it was held
     for name in failed:
         expect_colour(dagster.asset(name), Colour.FAILED)
     for name in {*DAGS, *TABLES, *DEPLOYMENTS} - failed - never_ran:
@@ -103,7 +108,8 @@ def test_the_timeline_has_the_runs_of_every_orchestrator(dagster: Dagster) -> No
 def test_the_runs_page_lists_the_runs_of_airflow_and_prefect(dagster: Dagster) -> None:
     dagster.open("runs")
     dagster.expect_text("Launched by")
-    expect(dagster.run_row("prefect__export_feed__partner_feed", "Success")).to_be_visible()
+    # The run that its trigger started, and the one of Dagster's that followed it.
+    expect(dagster.run_row("prefect__export_feed__partner_feed", "Success").first).to_be_visible()
     dagster.take_picture("runs")
     for job in ("airflow__settle_refunds", "prefect__send_invoices__nightly_invoices"):
         dagster.open(f"runs?q[0]=job:{job}")
@@ -118,3 +124,34 @@ def test_a_run_leads_to_its_page_in_its_own_orchestrator(dagster: Dagster) -> No
     expect(
         dagster.page.get_by_role("link", name="/dags/settle_refunds/runs/").first
     ).to_be_visible()
+
+
+def test_a_deployment_that_must_not_run_names_who_is_to_blame(dagster: Dagster) -> None:
+    held = "assets/prefect/notify-refunds/every-other-minute"
+    dagster.open(f"{held}?view=checks&checkDetail=upstreams_are_ready")
+    dagster.expect_text(re.compile(r"Hold: airflow/settle_refunds failed at"))
+    dagster.expect_text("meta-orch gate prefect/notify-refunds/every-other-minute --override")
+    dagster.take_picture("gate")
+
+
+def test_what_was_done_is_listed(dagster: Dagster) -> None:
+    dagster.open("assets/meta_orch/actions")
+    dagster.expect_text("prefect/notify-refunds/every-other-minute")
+    dagster.expect_text("airflow/settle_refunds failed at")
+    dagster.take_picture("actions")
+
+
+def test_what_was_held_runs_once_its_upstream_is_repaired(
+    dagster: Dagster, demonstration: Demonstration
+) -> None:
+    """The last, as it changes what the others see."""
+    if demonstration.story is None:
+        pytest.skip("only a demonstration of our own is changed")
+    assert demonstration.story.is_held()
+    demonstration.story.deliver_refunds(demonstration.data)
+    assert not demonstration.story.is_held()
+    dagster.open_lineage()
+    dagster.expand_all_groups()
+    for name in ("settle_refunds", "refunds", "every-other-minute"):
+        expect_colour(dagster.asset(name), Colour.SUCCEEDED)
+    dagster.take_picture("released", dagster.graph_area())

@@ -153,7 +153,12 @@ class Company:
     def flow_runs(self, since: datetime) -> list[dict[str, Any]]:
         wanted = {
             "deployments": {"id": {"any_": [self.deployment["id"]]}},
-            "flow_runs": {"expected_start_time": {"after_": since.isoformat()}},
+            "flow_runs": {
+                "expected_start_time": {
+                    "after_": since.isoformat(),
+                    "before_": (since + timedelta(minutes=30)).isoformat(),
+                }
+            },
         }
         found = self.prefect.request("POST", "/api/flow_runs/filter", wanted)
         return [run for run in found if run["state_type"] != "SCHEDULED"]

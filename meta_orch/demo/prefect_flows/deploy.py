@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from export_feed import export_feed
+from notify_refunds import notify_refunds
 from prefect import serve
 from prefect.schedules import RRule
 from prune_exports import prune_exports
@@ -26,6 +27,7 @@ if __name__ == "__main__":
             tags=["crm"],
         ),
         send_invoices.to_deployment("nightly-invoices", cron="15 2 * * *", tags=["finance"]),
+        notify_refunds.to_deployment("every-other-minute", cron="*/2 * * * *", tags=["finance"]),
         export_feed.to_deployment(
             "partner-feed", parameters={"region": "north"}, tags=["partners"]
         ),

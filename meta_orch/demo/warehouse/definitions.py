@@ -14,6 +14,8 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
+from meta_orch.conditions import when_upstreams_are_ready
+
 SQL = Path(__file__).parent / "sql"
 INGESTED_BY = "airflow"
 """The name of the Airflow instance in `meta_orch.yaml`: the first part of its DAGs' asset keys."""
@@ -103,6 +105,15 @@ def no_order_is_lost(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
+@table(
+    deps=[dg.AssetKey([INGESTED_BY, "settle_refunds"])],
+    automation_condition=when_upstreams_are_ready(),
+)
+def refunds(warehouse: Warehouse) -> dg.MaterializeResult:
+    """What the bank has paid back. Prefect tells the customers."""
+    return warehouse.publish("refunds")
+
+
 @table(deps=[orders])
 def revenue_by_region(warehouse: Warehouse) -> dg.MaterializeResult:
     """What each region brings in. Prefect publishes it as a dashboard."""
@@ -116,7 +127,7 @@ def customer_value(warehouse: Warehouse) -> dg.MaterializeResult:
 
 
 defs = dg.Definitions(
-    assets=[staged_orders, customers, orders, revenue_by_region, customer_value],
+    assets=[staged_orders, customers, orders, refunds, revenue_by_region, customer_value],
     asset_checks=[no_order_is_lost],
     schedules=[
         dg.ScheduleDefinition(
