@@ -129,7 +129,7 @@ class Collector:
             words.append(mirrored)
         if (self.gated or has_holds) and not self.reloader.is_asking:
             is_there = failure is None and not left_alone
-            words += self._keep_gates(context.instance, is_there=is_there)
+            words += self._keep_gates(context.instance, deadline, is_there=is_there)
         self._publish_freshness(context.instance, status, deadline)
         summary = "; ".join(filter(None, words))
         context.log.info(summary)
@@ -184,16 +184,18 @@ class Collector:
         more = "" if progress.is_complete else ", more to come"
         return None, f"{progress.shown} mirrored{more}"
 
-    def _keep_gates(self, dagster: DagsterInstance, *, is_there: bool) -> list[str]:
+    def _keep_gates(
+        self, dagster: DagsterInstance, deadline: datetime, *, is_there: bool
+    ) -> list[str]:
         """Show what the gates say and, where the orchestrator answers, hold what they hold."""
         if self.gates is None:
             return []
         decisions = self.gates.decide(dagster, self.gated)
-        changed = self.gates.publish(dagster, decisions)
+        changed = self.gates.publish(dagster, decisions, deadline)
         words = [f"{changed} gates changed"] if changed else []
         if is_there and self.holder is not None:
             with self.connection.adapter(dagster) as orchestrator:
-                held = self.holder.keep(orchestrator, decisions, self.gates.catalogue)
+                held = self.holder.keep(orchestrator, decisions, self.gates.catalogue, deadline)
             if held.has_acted:
                 publish_actions(dagster, self.store)
             words += held.words

@@ -70,15 +70,21 @@ class GatePublisher:
         """Every pipeline, as `decide` found them last."""
         return self._map[1].catalogue if self._map else {}
 
-    def publish(self, dagster: DagsterInstance, decisions: Mapping[AssetPath, Decision]) -> int:
+    def publish(
+        self,
+        dagster: DagsterInstance,
+        decisions: Mapping[AssetPath, Decision],
+        deadline: datetime,
+    ) -> int:
         """Evaluate the checks whose verdict has changed, or whose fault is another's. Returns how
-        many those were."""
+        many those were. Dagster takes some dozens in a second: what is not evaluated by the
+        deadline is by the next tick."""
         self._recall(dagster, decisions)
         changed = 0
         for path, decision in decisions.items():
             result = evaluate_gate(decision)
             said = _Said(result.passed, () if result.passed else _faults(decision))
-            if self._published.get(path) != said:
+            if self._published.get(path) != said and self.clock() < deadline:
                 dagster.report_runless_asset_event(as_evaluation(result))
                 self._published[path] = said
                 changed += 1

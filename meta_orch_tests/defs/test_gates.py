@@ -233,3 +233,33 @@ def test_an_asset_of_dagsters_own_is_asked_for_by_who_waits_for_it(lake: Lake) -
     assert said_of_rates(world) == "Every upstream is as required."
     world.wait(hours=2)
     assert said_of_rates(world).startswith("lake/rates has not been materialized since")
+
+
+def test_checks_that_do_not_fit_in_a_tick_are_evaluated_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["first", "second", "third"]
+    world.edges = tuple(
+        EdgeConfig(upstream=f"{NAME}/orders", downstream=f"{NAME}/{name}") for name in names
+    )
+    world.gates = (GateConfig(downstream="*"),)
+    for name in ("orders", *names):
+        world.finish(name, f"{name}_1")
+    world.tick()
+    report = world.dagster.report_runless_asset_event
+
+    def slowly(event: Any) -> None:
+        if isinstance(event, dg.AssetCheckEvaluation):
+            world.wait(seconds=30)
+        report(event)
+
+    monkeypatch.setattr(world.dagster, "report_runless_asset_event", slowly)
+    defs = world.load()
+
+    def evaluated() -> int:
+        return sum(world.verdict(UPSTREAMS_ARE_READY, name) is not None for name in names)
+
+    world.tick(defs)
+    assert evaluated() == 2
+    world.tick(defs)
+    assert evaluated() == 3

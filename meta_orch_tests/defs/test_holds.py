@@ -14,7 +14,7 @@ from meta_orch.defs.actions import ACTIONS_KEY
 from meta_orch.domain.actions import Action, ActionKind, Outcome
 from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.overrides import Override
-from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import RunDetails
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
@@ -306,3 +306,41 @@ def test_what_was_done_is_listed_by_an_asset(daily: World) -> None:
     assert event is not None
     assert event.asset_materialization is not None
     assert "fake/report" in str(event.asset_materialization.metadata[metadata.ACTIONS])
+
+
+def test_what_does_not_fit_in_a_tick_is_held_by_the_next_and_what_is_due_first_comes_first(
+    daily: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"late_{minute}" for minute in (2, 1)]
+    for name in names:
+        daily.fake.add_pipeline(name, schedules=(cron(f"{name[-1]} 6 * * *"),))
+    daily.edges += tuple(
+        EdgeConfig(upstream=f"{NAME}/orders", downstream=f"{NAME}/{name}") for name in names
+    )
+    daily.gates = (GateConfig(downstream="*"),)
+    daily.tick()
+    daily.wait(minutes=30)
+    set_paused = daily.fake.set_paused
+
+    def slowly(pipeline: Pipeline, *, is_paused: bool) -> None:
+        daily.wait(seconds=30)
+        set_paused(pipeline, is_paused=is_paused)
+
+    monkeypatch.setattr(daily.fake, "set_paused", slowly)
+
+    def held() -> list[str]:
+        return [p for p in ("report", *sorted(names)) if daily.fake.pipeline(p).is_paused]
+
+    assert "more to hold or release" in daily.said()
+    assert held() == ["report", "late_1"]
+    daily.tick()
+    assert held() == ["report", "late_1", "late_2"]
+
+
+def test_a_quiet_tick_asks_nothing_about_what_is_held(daily: World) -> None:
+    hold_it(daily)
+    daily.tick()
+    daily.tick()
+    daily.fake.calls.clear()
+    daily.tick()
+    assert "is_paused" not in daily.fake.calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 
@@ -79,12 +79,14 @@ class Holder:
         orchestrator: Orchestrator,
         decisions: Mapping[AssetPath, Decision],
         pipelines: Mapping[AssetPath, Pipeline],
+        deadline: datetime,
     ) -> Held:
-        """Pause what must not run, and resume what may.
+        """Pause what must not run, and resume what may. A quiet round asks nothing of the server.
 
         Args:
             decisions: of the instance's gated pipelines.
             pipelines: by path, all that are known.
+            deadline: nothing is begun later; the next round goes on, with what is due first.
         """
         if not isinstance(orchestrator, PausesPipelines):
             return NOTHING_HELD
@@ -103,7 +105,10 @@ class Holder:
         paused = resumed = 0
         faults = []
         carrying_out = _CarryingOut(orchestrator, self.actor, pipelines)
-        for stage in stages:
+        for done, stage in enumerate(stages):
+            if self.actor.clock() >= deadline:
+                faults.append(f"{len(stages) - done} more to hold or release")
+                break
             try:
                 if isinstance(stage, Pause):
                     paused += carrying_out.pause(stage)
@@ -188,8 +193,10 @@ class _CarryingOut:
             pipeline = self.pipelines.get(hold.pipeline.path)
             if hold.state is not HoldState.HELD or hold.is_dry_run or hold.id in handled:
                 continue
+            if pipeline is None or pipeline.is_paused:
+                continue
             try:
-                if pipeline is not None and not self._pauses.is_paused(pipeline):
+                if not self._pauses.is_paused(pipeline):  # or it was read before it was paused
                     self._end(hold, *_BY_HAND)
             except MetaOrchError as error:
                 faults.append(str(error))

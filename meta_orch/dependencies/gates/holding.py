@@ -52,7 +52,8 @@ def plan_holds(
     lead: timedelta,
     is_dry_run: bool,
 ) -> tuple[Stage, ...]:
-    """What is to be done now for the pipelines of one instance.
+    """What is to be done now for the pipelines of one instance: what is let go first, and then what
+    is due first.
 
     Args:
         decisions: of its gated pipelines.
@@ -78,7 +79,7 @@ def plan_holds(
             continue
         if _is_to_be_held(decision, pipeline, last.get(pipeline.key), now, lead):
             stages.append(Pause(_hold(pipeline.key, decision, now, is_dry_run=is_dry_run)))
-    return tuple(stages)
+    return tuple(sorted(stages, key=lambda stage: (isinstance(stage, Pause), stage.hold.due_at)))
 
 
 def _release(hold: Hold, decision: Decision | None, now: datetime) -> Release | None:
