@@ -228,6 +228,30 @@ def test_a_hold_goes_on_where_the_process_died_after_pausing(daily: World) -> No
     assert not is_paused(daily)
 
 
+def test_a_hold_that_came_to_nothing_does_not_make_a_persons_pause_ours(daily: World) -> None:
+    """As a process leaves it that died after its first write."""
+    daily.wait(minutes=29)
+    planned = Hold(
+        id="planned",
+        pipeline=REPORT,
+        due_at=daily.now() + MINUTE,
+        owner="gate",
+        reason="fake/orders failed",
+        begun_at=daily.now(),
+        expires_at=daily.now() + timedelta(days=1),
+        state=HoldState.PLANNED,
+    )
+    with daily.store.write() as writer:
+        writer.save_hold(planned)
+    daily.fake.pause("report")
+    daily.tick()
+    assert hold(daily).state is HoldState.ENDED_BY_HAND
+    make_orders_good(daily)
+    daily.tick()
+    assert is_paused(daily)
+    assert recorded(daily) == ()
+
+
 def test_a_gate_that_is_taken_out_lets_go(daily: World) -> None:
     hold_it(daily)
     daily.gates = ()

@@ -136,8 +136,11 @@ class _CarryingOut:
         pipeline = self.pipelines[hold.pipeline.path]
         with self.actor.store.read() as reader:
             is_on_record = reader.action(_action_id(hold, ActionKind.PAUSE)) is not None
+            is_planned = reader.last_holds().get(hold.pipeline) == hold
         if not is_on_record and self._pauses.is_paused(pipeline):
-            return False  # somebody else's
+            if is_planned:  # by a process that died before it did anything
+                self._end(hold, HoldState.ENDED_BY_HAND, "Somebody paused it in its orchestrator.")
+            return False
         # From here on a paused pipeline is ours.
         self._save(hold)
         try:
