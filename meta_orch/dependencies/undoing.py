@@ -44,8 +44,6 @@ def undo(
             if not isinstance(orchestrator, PausesPipelines):
                 raise CannotUndo(f"{orchestrator.type} has no way to pause a pipeline from here")
             is_paused = action.kind is ActionKind.RESUME
-            if not is_paused:
-                _end_hold(actor.store, pipeline, actor.clock(), f"{actor.by}: {reason}")
 
             def set_back() -> str:
                 orchestrator.set_paused(pipeline, is_paused=is_paused)
@@ -53,7 +51,7 @@ def undo(
 
             kind = ActionKind.PAUSE if is_paused else ActionKind.RESUME
             before = ACTIVE if is_paused else PAUSED
-            return actor.act(
+            done = actor.act(
                 undoing,
                 kind,
                 action.pipeline,
@@ -62,6 +60,9 @@ def undo(
                 before=before,
                 undoes=action.id,
             )
+            if not is_paused:  # not before: what is still paused must still be let go
+                _end_hold(actor.store, pipeline, actor.clock(), f"{actor.by}: {reason}")
+            return done
         case ActionKind.START_RUN if action.after is not None:
             if not isinstance(orchestrator, CancelsRuns):
                 raise CannotUndo(f"{orchestrator.type} has no way to cancel a run from here")

@@ -15,6 +15,7 @@ from meta_orch.domain.holds import Hold, HoldState
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.readings import Catalogue
 from meta_orch.domain.states import RunState
+from meta_orch.orchestrators.base import Unreachable
 from meta_orch.store import Store
 from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.cli.conftest import Run
@@ -143,3 +144,10 @@ def test_an_action_that_does_not_exist_is_told_with_where_they_are_listed(
 def test_a_reason_has_to_be_given(run: Run, east: FakeOrchestrator) -> None:
     assert run("undo", "a1").exit_code == 2
     assert east.pipeline("report").is_paused
+
+
+def test_a_pause_that_cannot_be_undone_now_is_still_held(run: Run, east: FakeOrchestrator) -> None:
+    """So that the sensor lets it go later."""
+    east.fail_with(Unreachable("east", "nothing answers"))
+    assert run("undo", "a1", "--reason", "checked by hand").exit_code == 1
+    assert [row["state"] for row in listed(run, "holds")] == ["held"]
