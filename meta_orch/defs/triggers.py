@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -25,7 +26,7 @@ from meta_orch.defs import metadata
 from meta_orch.defs.asset_watch import DagsterAssetWatch
 from meta_orch.dependencies.triggers import evaluate_triggers
 from meta_orch.domain.pipelines import PipelineKey
-from meta_orch.domain.triggers import Firing
+from meta_orch.domain.triggers import Firing, FiringState
 from meta_orch.store import Store
 
 SENSOR_NAME: Final = "meta_orch__triggers"
@@ -74,7 +75,11 @@ def build_trigger_sensor(
         fired = evaluate_triggers(store, config, now, DagsterAssetWatch(context.instance))
         with store.read() as reader:
             waiting = reader.triggers.firings(is_open=True)
-        requests = list(_requests(waiting, context.instance, jobs, now))
+        runs = _runs_by_firing(context.instance, [firing.id for firing in waiting])
+        if canceled := [firing for firing in waiting if _is_canceled(firing, runs)]:
+            _end(canceled, store, now)
+            waiting = [firing for firing in waiting if firing not in canceled]
+        requests = list(_requests(waiting, runs, context.instance, jobs, now))
         for firing in fired:
             context.log.info("%s: %s (%s)", firing.trigger, firing.state, firing.reason)
         said = f"{len(fired)} fired; {len(waiting)} under way"
@@ -83,16 +88,32 @@ def build_trigger_sensor(
     return [triggers]
 
 
+def _is_canceled(firing: Firing, runs: Mapping[str, Sequence[DagsterRun]]) -> bool:
+    """Whether somebody canceled its Dagster run before anything was started."""
+    found = runs.get(firing.id)
+    return (
+        firing.state is FiringState.PLANNED
+        and bool(found)
+        and found[0].status is DagsterRunStatus.CANCELED
+    )
+
+
+def _end(canceled: Iterable[Firing], store: Store, now: datetime) -> None:
+    with store.write() as writer:
+        for firing in canceled:
+            message = "Its Dagster run was canceled before it was started."
+            ended = replace(firing, state=FiringState.CANCELED, ended_at=now, message=message)
+            writer.triggers.save(ended)
+
+
 def _requests(
     waiting: Sequence[Firing],
+    runs: Mapping[str, Sequence[DagsterRun]],
     dagster: DagsterInstance,
     jobs: Mapping[PipelineKey, str],
     now: datetime,
 ) -> Iterator[RunRequest]:
     """A Dagster run for each firing that none works on: a new one, or one whose run died."""
-    if not waiting:
-        return
-    runs = _runs_by_firing(dagster, [firing.id for firing in waiting])
     for firing in reversed(waiting):
         earlier = runs.get(firing.id, [])
         job = jobs.get(firing.target)
@@ -117,6 +138,8 @@ def _runs_by_firing(
     dagster: DagsterInstance, firings: Sequence[str]
 ) -> Mapping[str, list[DagsterRun]]:
     """The last first."""
+    if not firings:
+        return {}
     found: dict[str, list[DagsterRun]] = {}
     for run in dagster.get_runs(RunsFilter(tags={FIRING_TAG: list(firings)})):
         found.setdefault(run.tags[FIRING_TAG], []).append(run)
@@ -133,7 +156,7 @@ def _is_free(
     record = dagster.get_run_record_by_id(last.run_id)
     if not last.is_finished:
         signs = [firing.followed_at] if firing.followed_at else []
-        signs += [record.update_timestamp.replace(tzinfo=UTC)] if record else []
+        signs += [record.update_timestamp] if record else []
         if last.status in _WORKING and now - max(signs, default=now) > SILENCE:
             dagster.report_run_failed(
                 last, "It gave no sign of life, so another takes up what it followed."

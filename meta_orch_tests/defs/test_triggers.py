@@ -349,3 +349,17 @@ def test_a_dagster_run_that_was_made_and_not_launched_is_launched_by_its_key(
     company.dagster.create_run_for_job(job, tags=dict(request.tags))
     (again,) = requests(company)
     assert again.run_key == request.run_key
+
+
+def test_to_cancel_the_dagster_run_before_it_has_started_anything_is_the_end_of_it(
+    company: World,
+) -> None:
+    succeed(company)
+    (request,) = requests(company)
+    job = company.load().resolve_job_def(str(request.job_name))
+    company.dagster.create_run_for_job(
+        job, tags=dict(request.tags), status=dg.DagsterRunStatus.CANCELED
+    )
+    assert requests(company) == []
+    assert firing(company).state is FiringState.CANCELED
+    assert started(company) == []
