@@ -14,6 +14,7 @@ class ActionKind(StrEnum):
     RESUME = "resume"
     START_RUN = "start run"
     CANCEL_RUN = "cancel run"
+    SKIP_TICK = "skip tick"
 
 
 class Outcome(StrEnum):

@@ -360,6 +360,15 @@ class FakeOrchestrator(Orchestrator):
             ],
         )
 
+    def skip_tick(self, pipeline: Pipeline, note: str) -> None:
+        """No schedule starts anything here, so there is nothing to keep from that."""
+        self._answer("skip_tick")
+        if self.read_only:
+            raise ActingRefused(
+                self.instance, "the instance is read-only: set `read_only: false` to act there"
+            )
+        self._require(pipeline.key)
+
     def cancel_run(self, run: RunKey) -> None:
         self._answer("cancel_run")
         if self.read_only:

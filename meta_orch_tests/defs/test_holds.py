@@ -205,6 +205,34 @@ def test_a_run_that_is_skipped_is_held_until_it_is_past(daily: World) -> None:
     assert not is_paused(daily)
 
 
+def test_where_it_would_run_for_the_tick_it_missed_that_is_skipped_and_on_record(
+    daily: World,
+) -> None:
+    daily.gates = (GateConfig(downstream=f"{NAME}/report", on_failure="skip"),)
+    hold_it(daily)
+    daily.wait(minutes=2)
+    daily.tick()
+    assert "skip_tick" in daily.fake.calls
+    assert actions(daily) == [
+        (ActionKind.PAUSE, Outcome.DONE),
+        (ActionKind.SKIP_TICK, Outcome.DONE),
+        (ActionKind.RESUME, Outcome.DONE),
+    ]
+
+
+def test_the_tick_that_passed_is_not_lost_where_the_gate_is_taken_out(daily: World) -> None:
+    daily.fake.runs_missed_ticks = False
+    hold_it(daily)
+    daily.wait(minutes=30)
+    daily.gates = ()
+    daily.tick()
+    assert [kind for kind, _ in actions(daily)] == [
+        ActionKind.PAUSE,
+        ActionKind.START_RUN,
+        ActionKind.RESUME,
+    ]
+
+
 def test_the_first_run_of_all_is_held_and_skipped_like_any_other(daily: World) -> None:
     daily.gates = (GateConfig(downstream=f"{NAME}/report", on_failure="skip"),)
     for reported in [run for run in daily.fake.runs if run.key.pipeline == REPORT]:

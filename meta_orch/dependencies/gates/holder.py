@@ -211,8 +211,21 @@ class _CarryingOut:
         twice changes nothing, and to have resumed it would look as if a person had."""
         hold, orchestrator = stage.hold, self.orchestrator
         if stage.into is HoldState.SKIPPED:
-            if isinstance(orchestrator, SkipsTicks) and not hold.is_dry_run:
-                orchestrator.skip_tick(pipeline, f"Skipped by meta_orch: {stage.because}")
+            if self._pauses.runs_missed_ticks and isinstance(orchestrator, SkipsTicks):
+
+                def skip() -> str:
+                    orchestrator.skip_tick(pipeline, f"Skipped by meta_orch: {stage.because}")
+                    return PAUSED
+
+                self.actor.act(
+                    _action_id(hold, ActionKind.SKIP_TICK),
+                    ActionKind.SKIP_TICK,
+                    hold.pipeline,
+                    skip,
+                    reason=stage.because,
+                    before=PAUSED,
+                    is_dry_run=hold.is_dry_run,
+                )
         elif stage.missed and not self._pauses.runs_missed_ticks:
             if not isinstance(orchestrator, StartsRuns):
                 return

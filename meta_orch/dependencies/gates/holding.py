@@ -68,7 +68,8 @@ def plan_holds(
         decision = decisions.get(path)
         if hold.is_dry_run is not is_dry_run:
             mode = "recorded only" if is_dry_run else "done"
-            stages.append(Release(hold, HoldState.RELEASED, f"what gates decide is now {mode}"))
+            because = f"what gates decide is now {mode}"
+            stages.append(Release(hold, HoldState.RELEASED, because, _passed(hold, now)))
         elif release := _release(hold, decision, now):
             stages.append(release)
         elif hold.state is HoldState.PLANNED:
@@ -84,7 +85,8 @@ def plan_holds(
 
 def _release(hold: Hold, decision: Decision | None, now: datetime) -> Release | None:
     if decision is None:
-        return Release(hold, HoldState.RELEASED, "no gate names it any more")
+        because = "no gate names it any more"
+        return Release(hold, HoldState.RELEASED, because, _passed(hold, now))
     due_at = decision.occasion.due_at
     missed = due_at if hold.due_at <= due_at <= now else None
     if decision.may_run:
@@ -97,13 +99,17 @@ def _release(hold: Hold, decision: Decision | None, now: datetime) -> Release | 
     return None
 
 
+def _passed(hold: Hold, now: datetime) -> datetime | None:
+    return hold.due_at if hold.due_at <= now else None
+
+
 def _is_to_be_held(
     decision: Decision, pipeline: Pipeline, last: Hold | None, now: datetime, lead: timedelta
 ) -> bool:
     if decision.may_run or pipeline.is_paused:
         return False
     if not any(schedule.is_active for schedule in pipeline.schedules):
-        return False  # only people and triggers start it, and those ask the gate
+        return False  # only people and triggers start it, which no pause keeps from that
     if has_ticks(pipeline.schedules):
         due_at = decision.occasion.due_at
         is_over = last is not None and last.state.is_final and last.due_at >= due_at

@@ -46,7 +46,7 @@ FROM hold_record;
 COMMENT ON VIEW actions IS 'A row is a thing done to a pipeline in its orchestrator, or that a dry run would have done.';
 COMMENT ON COLUMN actions.id IS 'Names it, for `meta-orch undo`.';
 COMMENT ON COLUMN actions.pipeline IS 'On what: the pipeline, as INSTANCE/NAME.';
-COMMENT ON COLUMN actions.kind IS 'What: pause, resume, start run or cancel run.';
+COMMENT ON COLUMN actions.kind IS 'What: pause, resume, start run, cancel run or skip tick.';
 COMMENT ON COLUMN actions.reason IS 'Why.';
 COMMENT ON COLUMN actions.done_by IS 'Who wanted it: a person, gate, or a trigger.';
 COMMENT ON COLUMN actions.done_through IS 'What did it: a sensor, a Dagster run, or a command.';
