@@ -2,7 +2,7 @@
 
 DuckDB lets one process write, or several read, and shuts the others out. So a connection is short,
 and who finds the file held tries again. Those who wait do so in a line, or the unlucky would wait
-for ever: behind a gate, and only who is through it tries.
+for ever: only who is first in it tries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import duckdb
 
 from meta_orch.store.compaction import Compaction, copy_into, free_share
 from meta_orch.store.errors import StoreBusy, StoreUnusable
-from meta_orch.store.gate import gate
+from meta_orch.store.line import first_in_line
 from meta_orch.store.migrate import migrate, needs_migration
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.writer import StoreWriter
@@ -103,9 +103,9 @@ class Store:
         deadline = time.monotonic() + self._patience
         with self._open(read_only=True):
             pass  # it exists, and is of this version
-        # Behind the gate to the end: who had opened the old file before it is replaced would write
+        # First in line to the end: who had opened the old file before it is replaced would write
         # into what is gone.
-        with self._turn(deadline), gate(self.path.parent, deadline) as is_first:
+        with self._turn(deadline), first_in_line(self.path.parent, deadline) as is_first:
             connection = self._connect_first(read_only=False, deadline=deadline, is_first=is_first)
             draft = self.path.with_name(f".{self.path.name}.compact")
             try:
@@ -163,13 +163,13 @@ class Store:
             turn.release()
 
     def _connect(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
-        with gate(self.path.parent, deadline) as is_first:
+        with first_in_line(self.path.parent, deadline) as is_first:
             return self._connect_first(read_only=read_only, deadline=deadline, is_first=is_first)
 
     def _connect_first(
         self, *, read_only: bool, deadline: float, is_first: bool
     ) -> duckdb.DuckDBPyConnection:
-        """For who is through the gate."""
+        """For who is first in line."""
         pause = _FIRST_PAUSE
         while is_first:
             try:

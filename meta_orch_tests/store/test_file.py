@@ -13,7 +13,7 @@ import pytest
 
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.readings import Changes
-from meta_orch.store import Store, StoreBusy, StoreUnusable, gate
+from meta_orch.store import Store, StoreBusy, StoreUnusable, line
 from meta_orch.testing.builders import INSTANCE, NOON, make_run
 
 PATIENCE = 60.0
@@ -143,10 +143,10 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_where_there_is_no_gate_to_stand_in_line_at_the_file_is_shared_all_the_same(
+def test_where_there_is_no_lock_to_stand_in_line_by_the_file_is_shared_all_the_same(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "fcntl", None)  # as on Windows
+    monkeypatch.setattr(line, "fcntl", None)  # as on Windows
     with store.write() as writer:
         writer.save_changes(INSTANCE, Changes("c"), NOON)
     with store.read() as reader:
@@ -157,7 +157,7 @@ def test_who_stands_in_line_for_too_long_is_told_so(store: Store) -> None:
     with store.read():
         pass
     impatient = Store(store.path, patience=timedelta(milliseconds=20))
-    with gate.gate(store.path.parent, deadline=0) as is_first:
+    with line.first_in_line(store.path.parent, deadline=0) as is_first:
         assert is_first
         with pytest.raises(StoreBusy, match="other processes, one after another"):
             with impatient.write():

@@ -1,4 +1,4 @@
-"""A gate that processes pass one at a time, on their way to a file that one of them may hold."""
+"""A line that processes stand in, on their way to a file that one of them may hold."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PAUSE = 0.01
 
 
 @contextmanager
-def gate(folder: Path, deadline: float) -> Iterator[bool]:
-    """Be the only process within this gate of `folder`; whether that came to be by the deadline
-    (of `time.monotonic`).
+def first_in_line(folder: Path, deadline: float) -> Iterator[bool]:
+    """Be the one process that is first in the line of `folder`; whether that came to be by the
+    deadline (of `time.monotonic`).
 
     A lock on the folder itself, so that no file is left behind; the system takes it from a process
     that dies. Where the file system has no such locks, everybody is let in.
