@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from meta_orch.config.values import (
     Text,
     TimeZone,
 )
+from meta_orch.domain.secrets import mask_secrets
 
 
 class GateConfig(Section):
@@ -111,6 +113,16 @@ class TriggerConfig(Section):
     @field_validator("parameters")
     @classmethod
     def _can_be_filled_in(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if secrets := [name for name in value if _holds_secret({name: value[name]})]:
+            raise ValueError(
+                f"{', '.join(secrets)}: a secret must not stand in this file, nor come from an "
+                "upstream run; keep it in the orchestrator that runs the pipeline"
+            )
         for fault in template_faults(value):
             raise ValueError(fault)
         return value
+
+
+def _holds_secret(value: Mapping[str, Any]) -> bool:
+    masked = mask_secrets(value)
+    return json.dumps(masked, default=str) != json.dumps(value, default=str)

@@ -71,6 +71,23 @@ def test_parameters_of_a_trigger_refer_to_what_there_is() -> None:
         trigger(parameters={"day": "{{ upstrem.due_at }}"})
 
 
+def test_a_secret_does_not_stand_among_the_parameters_of_a_trigger() -> None:
+    with pytest.raises(ValidationError, match="a secret must not stand in this file") as refused:
+        MetaOrchConfig.model_validate(
+            {
+                "triggers": [
+                    {
+                        "name": "t",
+                        "when": {"any": ["a/orders"]},
+                        "run": "a/report",
+                        "parameters": {"api_key": "hunter2"},
+                    }
+                ]
+            }
+        )
+    assert "hunter2" not in f"{refused.value} {refused.value!r}"
+
+
 def test_an_instance_is_found_by_its_name() -> None:
     config = MetaOrchConfig(instances=(InstanceConfig(name="a", type="dagster"),))
     assert config.instance("a") is config.instances[0]
