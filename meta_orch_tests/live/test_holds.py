@@ -250,6 +250,11 @@ def test_a_failure_holds_what_depends_on_it_in_both_and_its_repair_lets_both_run
     (skipped,) = company.dag_runs("held_skipped")
     assert (skipped["state"], skipped["start_date"]) == ("failed", None)
     assert "held_source failed" in skipped["note"]
+    assert company.actions("airflow/held_skipped") == [
+        (ActionKind.PAUSE, Outcome.DONE),
+        (ActionKind.SKIP_TICK, Outcome.DONE),
+        (ActionKind.RESUME, Outcome.DONE),
+    ]
 
     fixed.touch()
     good = airflow.start_run("held_source")
