@@ -67,7 +67,8 @@ class Airflow2Server(AirflowServer):
             "email": "admin@example.com",
             "role": "Admin",
         }
-        options = [part for name, value in user.items() for part in (f"--{name}", value)]
+        # Joined, as a password may begin with a dash.
+        options = [f"--{name}={value}" for name, value in user.items()]
         airflow = self.environment / "bin" / "airflow"
         what = "Airflow to make its user"
         self.run("Airflow users create", [airflow, "users", "create", *options], what=what)
