@@ -137,7 +137,8 @@ def test_a_deployment_that_must_not_run_names_who_is_to_blame(dagster: Dagster) 
 def test_what_was_done_is_listed(dagster: Dagster) -> None:
     dagster.open("assets/meta_orch/actions")
     dagster.expect_text("prefect/notify-refunds/every-other-minute")
-    dagster.expect_text("airflow/settle_refunds failed at")
+    # As things were when it was held: the DAG may not have failed yet.
+    dagster.expect_text(re.compile("settle_refunds failed at|refunds was never materialized"))
     dagster.take_picture("actions")
 
 

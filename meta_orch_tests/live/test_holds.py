@@ -138,7 +138,14 @@ class Company:
             self.tick()
             return is_so()
 
-        wait_until(after_a_tick, what=what, timeout=timeout)
+        wait_until(after_a_tick, what=what, timeout=timeout, why_not=self.describe)
+
+    def describe(self) -> str:
+        """The runs and the actions, for where something does not come about."""
+        hour_ago = now() - timedelta(hours=1)
+        with self.store.read() as reader:
+            actions = "\n".join(map(str, reader.actions()))
+        return f"{self.dag_runs('held_report')}\n{self.flow_runs(hour_ago)}\n{actions}"
 
     def is_paused(self, dag: str) -> bool:
         return self.airflow.request("GET", f"/api/v2/dags/{dag}")["is_paused"]

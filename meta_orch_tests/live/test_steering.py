@@ -229,8 +229,10 @@ def test_a_run_starts_the_next_through_all_three_and_each_once(
 
     for trigger, firing in ended.items():
         assert firing.run_id, trigger
-        (run,) = company.dagster_runs(firing)
-        assert run["status"] == "SUCCESS"
+        # One that the daemon was killed in the midst of launching is given up for another.
+        last, *given_up = company.dagster_runs(firing)
+        assert last["status"] == "SUCCESS"
+        assert {run["status"] for run in given_up} <= {"FAILURE"}
     (flow_run,) = _flow_runs(prefect_server, "sums", since)
     assert flow_run["parameters"]["left"] == 21
     (dag_run,) = _dag_runs(airflow_server, "mapped", since)
