@@ -31,7 +31,7 @@ from meta_orch.defs.sensors import build_sensor
 from meta_orch.defs.starting import Starter
 from meta_orch.defs.triggers import build_trigger_sensor
 from meta_orch.dependencies.acting import Actor
-from meta_orch.dependencies.gates import OWNER, Holder, gate_of
+from meta_orch.dependencies.gates import OWNER, Holder, KnownGates, gate_of
 from meta_orch.dependencies.reading import edges_in_effect
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -119,6 +119,7 @@ def build_definitions(
         EDGES_JOB_NAME,
     }
     jobs = names.job_names((p.key for p in pipelines), reserved=reserved)
+    known_gates = KnownGates(config)
     collectors = []
     for name, instance in instances.items():
         backlog = Backlog(instance, store, config.dagster.history_per_pipeline, jobs, clock)
@@ -132,7 +133,7 @@ def build_definitions(
                 clock=clock,
                 pipelines=len(by_instance[name]),
                 declared_edges=config.edges,
-                gates=GatePublisher(name, config, store, clock),
+                gates=GatePublisher(name, known_gates, store, clock),
                 holder=_holder(instance, config, store, clock),
                 gated=[key.path for key in gated if key.instance == name],
             )
@@ -171,5 +172,5 @@ def build_definitions(
             build_sensor(collector, backlog_job)
             for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)
         ]
-        + build_trigger_sensor(config, store, jobs, pipeline_jobs, clock),
+        + build_trigger_sensor(config, store, jobs, pipeline_jobs, gates=known_gates, clock=clock),
     )

@@ -195,7 +195,8 @@ class Collector:
         words = [f"{changed} gates changed"] if changed else []
         if is_there and self.holder is not None:
             with self.connection.adapter(dagster) as orchestrator:
-                held = self.holder.keep(orchestrator, decisions, self.gates.catalogue, deadline)
+                catalogue = self.gates.known.catalogue
+                held = self.holder.keep(orchestrator, decisions, catalogue, deadline)
             if held.has_acted:
                 publish_actions(dagster, self.store)
             words += held.words

@@ -9,15 +9,13 @@ from typing import NamedTuple
 
 from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
-from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.asset_watch import read_facts
 from meta_orch.defs.evaluations import UPSTREAMS_ARE_READY, as_evaluation
 from meta_orch.defs.gates import evaluate_gate
 from meta_orch.defs.mirror import latest_verdicts
-from meta_orch.dependencies.gates import Decision, Gatekeeper, GateMap
+from meta_orch.dependencies.gates import Decision, KnownGates
 from meta_orch.domain.edges import AssetPath
-from meta_orch.domain.pipelines import Pipeline
-from meta_orch.store import Store, StoreReader
+from meta_orch.store import Store
 
 
 class _Said(NamedTuple):
@@ -35,12 +33,11 @@ class GatePublisher:
     """
 
     instance: str
-    config: MetaOrchConfig
+    known: KnownGates
     store: Store
     clock: Callable[[], datetime]
     _published: dict[AssetPath, _Said] = field(default_factory=dict)
     """What was said last, as far as this process knows."""
-    _map: tuple[object, GateMap] | None = None
 
     def decide(
         self, dagster: DagsterInstance, shown: Iterable[AssetPath]
@@ -52,8 +49,7 @@ class GatePublisher:
             shown: the pipelines whose check the location has loaded.
         """
         with self.store.read() as reader:
-            gates = self._current_map(reader)
-            asked, known = gates.asked_assets(shown), reader.asset_facts()
+            asked, known = self.known.map(reader).asked_assets(shown), reader.asset_facts()
         if asked:
             facts = read_facts(dagster, asked)
             if changed := {path: f for path, f in facts.items() if known.get(path) != f}:
@@ -61,14 +57,9 @@ class GatePublisher:
                     writer.save_asset_facts(changed, self.clock())
         loaded = frozenset(shown)
         with self.store.read() as reader:
-            keeper = Gatekeeper(reader, self.config, self.clock(), known=gates)
+            keeper = self.known.keeper(reader, self.clock())
             mine = [p for p in keeper.gated if p[0] == self.instance and p in loaded]
             return keeper.decide_all(mine)
-
-    @property
-    def catalogue(self) -> Mapping[AssetPath, Pipeline]:
-        """Every pipeline, as `decide` found them last."""
-        return self._map[1].catalogue if self._map else {}
 
     def publish(
         self,
@@ -89,13 +80,6 @@ class GatePublisher:
                 self._published[path] = said
                 changed += 1
         return changed
-
-    def _current_map(self, reader: StoreReader) -> GateMap:
-        """Made anew when a catalogue was read, or somebody judged an edge."""
-        mark = GateMap.mark(reader)
-        if self._map is None or self._map[0] != mark:
-            self._map = mark, GateMap(reader, self.config)
-        return self._map[1]
 
     def _recall(self, dagster: DagsterInstance, wanted: Mapping[AssetPath, object]) -> None:
         """What Dagster shows of checks that this process has said nothing of yet."""

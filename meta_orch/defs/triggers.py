@@ -22,9 +22,11 @@ from dagster import (
 )
 
 from meta_orch.config import MetaOrchConfig
+from meta_orch.config.models import TriggerConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.asset_watch import DagsterAssetWatch
-from meta_orch.dependencies.triggers import evaluate_triggers
+from meta_orch.dependencies.gates import KnownGates
+from meta_orch.dependencies.triggers import ask_gates, evaluate_triggers, is_asked_for
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.triggers import Firing, FiringState
 from meta_orch.store import Store
@@ -48,6 +50,8 @@ def build_trigger_sensor(
     store: Store,
     jobs: Mapping[PipelineKey, str],
     pipeline_jobs: Sequence[JobDefinition],
+    *,
+    gates: KnownGates,
     clock: Callable[[], datetime],
 ) -> list[SensorDefinition]:
     """The sensor; none where there are no triggers, or nothing that they could start is known yet.
@@ -55,6 +59,7 @@ def build_trigger_sensor(
     Args:
         jobs: the name of each pipeline's job.
         pipeline_jobs: those jobs.
+        gates: have a say in what is started when another succeeded.
         clock: gives the time as aware UTC.
     """
     wanted = {PipelineKey.parse(trigger.run) for trigger in config.triggers}
@@ -79,6 +84,7 @@ def build_trigger_sensor(
         if canceled := [firing for firing in waiting if _is_canceled(firing, runs)]:
             _end(canceled, store, now)
             waiting = [firing for firing in waiting if firing not in canceled]
+        waiting = _let_through(waiting, config.triggers, store, gates, now)
         requests = list(_requests(waiting, runs, context.instance, jobs, now))
         for firing in fired:
             context.log.info("%s: %s (%s)", firing.trigger, firing.state, firing.reason)
@@ -92,7 +98,7 @@ def _is_canceled(firing: Firing, runs: Mapping[str, Sequence[DagsterRun]]) -> bo
     """Whether somebody canceled its Dagster run before anything was started."""
     found = runs.get(firing.id)
     return (
-        firing.state is FiringState.PLANNED
+        firing.state in {FiringState.PLANNED, FiringState.WAITING}
         and bool(found)
         and found[0].status is DagsterRunStatus.CANCELED
     )
@@ -104,6 +110,28 @@ def _end(canceled: Iterable[Firing], store: Store, now: datetime) -> None:
             message = "Its Dagster run was canceled before it was started."
             ended = replace(firing, state=FiringState.CANCELED, ended_at=now, message=message)
             writer.triggers.save(ended)
+
+
+def _let_through(
+    waiting: Sequence[Firing],
+    triggers: Sequence[TriggerConfig],
+    store: Store,
+    gates: KnownGates,
+    now: datetime,
+) -> list[Firing]:
+    """Those that no gate keeps from being started. What the gates say of the others is saved where
+    it has changed."""
+    asked = [firing for firing in waiting if is_asked_for(firing, triggers)]
+    if not asked:
+        return [*waiting]
+    with store.read() as reader:
+        answered = list(ask_gates(asked, gates.keeper(reader, now), now))
+    if changed := [firing for firing in answered if firing not in asked]:
+        with store.write() as writer:
+            for firing in changed:
+                writer.triggers.save(firing)
+    free = {firing.id for firing in answered if firing.state is FiringState.PLANNED}
+    return [firing for firing in waiting if firing not in asked or firing.id in free]
 
 
 def _requests(

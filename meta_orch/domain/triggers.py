@@ -27,6 +27,8 @@ class Occurrence:
 class FiringState(StrEnum):
     PLANNED = "planned"
     """It is on record, and its run is asked for."""
+    WAITING = "waiting"
+    """The gate of what it starts does not let it run yet."""
     STARTED = "started"
     """The orchestrator has the run."""
     SUCCEEDED = "succeeded"
@@ -39,7 +41,7 @@ class FiringState(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        return self in {FiringState.PLANNED, FiringState.STARTED}
+        return self in {FiringState.PLANNED, FiringState.WAITING, FiringState.STARTED}
 
 
 @dataclass(frozen=True, slots=True)

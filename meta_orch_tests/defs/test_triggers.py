@@ -9,9 +9,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from meta_orch.config.models import TriggerConfig
+from meta_orch.config import EdgeConfig
+from meta_orch.config.models import GateConfig, TriggerConfig
 from meta_orch.defs.triggers import FIRING_TAG, SENSOR_NAME
 from meta_orch.domain.actions import ActionKind, Outcome
+from meta_orch.domain.overrides import Override
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
@@ -363,3 +365,59 @@ def test_to_cancel_the_dagster_run_before_it_has_started_anything_is_the_end_of_
     assert requests(company) == []
     assert firing(company).state is FiringState.CANCELED
     assert started(company) == []
+
+
+def gate_the_report(company: World, **settings: Any) -> None:
+    """It needs the prices, which failed."""
+    company.edges = (EdgeConfig(upstream=f"{NAME}/prices", downstream=f"{NAME}/report"),)
+    company.gates = (GateConfig(downstream=f"{NAME}/report", **settings),)
+    company.finish("prices", "prices_1", RunState.FAILED)
+
+
+def test_what_is_triggered_waits_for_its_gate(company: World) -> None:
+    gate_the_report(company)
+    succeed(company)
+    assert requests(company) == []
+    assert firing(company).state is FiringState.WAITING
+    assert str(firing(company).message).startswith("hold: fake/prices failed at")
+    company.wait(minutes=5)
+    company.finish("prices", "prices_2")
+    company.tick()
+    (request,) = requests(company)
+    assert request.run_key == firing(company).id
+    assert firing(company).state is FiringState.PLANNED
+
+
+def test_what_its_gate_skips_is_not_started(company: World) -> None:
+    gate_the_report(company, on_failure="skip")
+    succeed(company)
+    assert requests(company) == []
+    assert firing(company).state is FiringState.REFUSED
+    assert str(firing(company).message).startswith("its gate skips it: fake/prices failed at")
+
+
+def test_what_is_triggered_is_held_for_no_longer_than_its_gate_says(company: World) -> None:
+    gate_the_report(company, hold_at_most=timedelta(hours=2))
+    succeed(company)
+    company.wait(hours=1)
+    assert requests(company) == []
+    company.wait(hours=2)
+    assert len(requests(company)) == 1
+
+
+def test_an_override_lets_what_is_triggered_run(company: World) -> None:
+    gate_the_report(company)
+    succeed(company)
+    assert requests(company) == []
+    now = company.now()
+    said = Override((NAME, "report"), "ada", "the prices are right", now, now + timedelta(hours=1))
+    with company.store.write() as writer:
+        writer.save_override(said)
+    assert len(requests(company)) == 1
+
+
+def test_what_a_failure_starts_does_not_wait_for_the_gate_that_it_closes(company: World) -> None:
+    gate_the_report(company)
+    company.triggers = (trigger(when={"any": [f"{NAME}/prices"]}, state="failure"),)
+    company.tick()
+    assert len(requests(company)) == 1

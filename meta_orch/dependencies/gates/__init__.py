@@ -9,7 +9,7 @@ from meta_orch.dependencies.gates.decision import (
     decide,
     summary,
 )
-from meta_orch.dependencies.gates.gatekeeper import Gatekeeper, GateMap, gate_of
+from meta_orch.dependencies.gates.gatekeeper import Gatekeeper, GateMap, KnownGates, gate_of
 from meta_orch.dependencies.gates.holder import Held, Holder
 from meta_orch.dependencies.gates.holding import OWNER, Pause, Release, plan_holds
 from meta_orch.dependencies.gates.windows import Cadence, Occasion
@@ -24,6 +24,7 @@ __all__ = [
     "Gatekeeper",
     "Held",
     "Holder",
+    "KnownGates",
     "Occasion",
     "Pause",
     "Readiness",

@@ -19,6 +19,7 @@ from meta_orch.dependencies.gates.windows import (
 from meta_orch.dependencies.graph import Lineage
 from meta_orch.dependencies.reading import edges_in_effect
 from meta_orch.domain.edges import AssetPath, Edge, path_text
+from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.ticks import rules
 from meta_orch.domain.time import Window
 from meta_orch.store import CollectorStatus, Facts, StoreReader
@@ -75,6 +76,29 @@ class GateMap:
 
     def _cadence(self, upstream: AssetPath, gate: GateConfig) -> Cadence:
         return self._cadences.of(upstream) if gate.requires == "same_window" else Cadence()
+
+
+class KnownGates:
+    """Keeps the map from tick to tick, as long as it is right; threads may share it."""
+
+    def __init__(self, config: MetaOrchConfig) -> None:
+        self._config = config
+        self._known: tuple[object, GateMap] | None = None
+
+    @property
+    def catalogue(self) -> Mapping[AssetPath, Pipeline]:
+        """Every pipeline, as the map was made of last."""
+        return self._known[1].catalogue if self._known else {}
+
+    def map(self, reader: StoreReader) -> GateMap:
+        """Made anew when a catalogue was read, or somebody judged an edge."""
+        mark, known = GateMap.mark(reader), self._known
+        if known is None or known[0] != mark:
+            known = self._known = mark, GateMap(reader, self._config)
+        return known[1]
+
+    def keeper(self, reader: StoreReader, now: datetime) -> Gatekeeper:
+        return Gatekeeper(reader, self._config, now, known=self.map(reader))
 
 
 class Gatekeeper:

@@ -3,6 +3,6 @@ SELECT to_json(f)
 FROM firing_record AS f
 WHERE ($id IS NULL OR f.id = $id)
   AND ($trigger IS NULL OR f.trigger = $trigger)
-  AND (f.state IN ('planned', 'started') OR NOT $open)
+  AND (f.state IN ('planned', 'waiting', 'started') OR NOT $open)
 ORDER BY f.fired_at DESC, f.id
 LIMIT $most
