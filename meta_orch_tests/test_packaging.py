@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EXTRAS = {"dev", "demo"}
+EXTRAS = {"dev", "demo", "openlineage"}
 _OURS = {
     "meta_orch",
     "dagster_shared",  # a part of Dagster, of the very same version
@@ -96,6 +96,8 @@ def test_every_package_that_is_imported_is_required_by_name() -> None:
         allowed = set(always)
         if module.is_relative_to(ROOT / "meta_orch" / "demo"):
             allowed |= _names(PROJECT["project"]["optional-dependencies"]["demo"])
+        if module.is_relative_to(ROOT / "meta_orch" / "openlineage"):
+            allowed |= _names(PROJECT["project"]["optional-dependencies"]["openlineage"])
         for name in _imported(module) - _OURS - sys.stdlib_module_names:
             needed = {canonicalize_name(found) for found in distributions[name]}
             assert needed & allowed, f"{module.relative_to(ROOT)} imports {name}"

@@ -23,12 +23,12 @@ def impact(pipeline: str, config_path: Path | None, style: str) -> None:
     """What depends on PIPELINE, directly or not, in whichever orchestrator: what a failure of it
     reaches."""
     from meta_orch.dependencies import Lineage
-    from meta_orch.dependencies.reading import edges_in_effect
+    from meta_orch.dependencies.reading import edges_in_effect, known_pipelines
     from meta_orch.dependencies.tracing import impact as find_impact
 
     config = load_config(config_path)
     with open_store(config.store.path).read() as reader:
-        edges = edges_in_effect(reader, config, reader.pipelines())
+        edges = edges_in_effect(reader, config, known_pipelines(reader, config))
         asset = known_asset(pipeline, reader, edges)
         latest = _by_path(reader.latest_runs(finished=True).values())
     columns = ("steps", "pipeline", "last run", "depends on", "evidence")
@@ -52,12 +52,12 @@ def why(pipeline: str, config_path: Path | None) -> None:
     """Where the trouble of PIPELINE begins: what failed upstream of it, in whichever orchestrator,
     with nothing before that having failed."""
     from meta_orch.dependencies import Lineage
-    from meta_orch.dependencies.reading import edges_in_effect
+    from meta_orch.dependencies.reading import edges_in_effect, known_pipelines
     from meta_orch.dependencies.tracing import root_causes
 
     config = load_config(config_path)
     with open_store(config.store.path).read() as reader:
-        edges = edges_in_effect(reader, config, reader.pipelines())
+        edges = edges_in_effect(reader, config, known_pipelines(reader, config))
         asset = known_asset(pipeline, reader, edges)
         latest = _by_path(reader.latest_runs(finished=True).values())
         causes = root_causes(asset, Lineage(edges), latest)

@@ -18,6 +18,7 @@ from meta_orch.cli.common import (
     progress,
 )
 from meta_orch.config import InstanceConfig, MetaOrchConfig, load_config
+from meta_orch.config.models import OpenLineageConfig
 from meta_orch.config.values import parse_duration
 from meta_orch.domain.errors import MetaOrchError
 
@@ -62,19 +63,37 @@ def sync(
 ) -> None:
     """Collect pipelines and runs of each INSTANCE (default: all) into the store.
 
-    Dagster's sensors do the same by themselves; this is for a first load, for cron, and to look at
-    what comes in. It may be stopped at any time, and run beside Dagster.
+    OpenLineage events come first, where there are any. Dagster's sensors do the same by themselves;
+    this is for a first load, for cron, and to look at what comes in. It may be stopped at any time,
+    and run beside Dagster.
 
-    Exit status 1 where an instance could not be read. The others are collected all the same.
+    Exit status 1 where something could not be read. The rest is collected all the same.
     """
     from meta_orch.store import Store
 
     config = load_config(config_path)
     chosen = choose_instances(config, instances)
     store = Store(config.store.path)
-    failed = [instance for instance in chosen if not _sync(config, instance, store, time_limit)]
-    if failed:
+    # Before the instances, whose edges are made with it.
+    went_well = [_sync_lineage(source, store) for source in config.openlineage]
+    went_well += [_sync(config, instance, store, time_limit) for instance in chosen]
+    if not all(went_well):
         ctx.exit(1)
+
+
+def _sync_lineage(source: OpenLineageConfig, store: Store) -> bool:
+    """Whether the source could be read. Says how it went."""
+    from meta_orch.sync import collect_lineage
+
+    try:
+        collection = collect_lineage(source, store, _now())
+    except (MetaOrchError, OSError) as error:
+        output().print(f"[red]✗[/] {escape(str(error))}")
+        return False
+    for fault in collection.faults:
+        output().print(f"[yellow]![/] {escape(fault)}")
+    output().print(f"[green]✓[/] {escape(source.name)}: {collection.events:,} events")
+    return True
 
 
 def _sync(
@@ -112,7 +131,7 @@ def _collect(
                 clock=_now,
                 deadline=min(deadline, _now() + _SLICE),
                 lookback=instance.lookback,
-                declared_edges=config.edges,
+                config=config,
                 poll_interval=instance.poll_interval,
             )
             total = latest if total is None else _sum(total, latest)

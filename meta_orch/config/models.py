@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from meta_orch.config.connecting import Timeouts, Tls, within
 from meta_orch.config.gates import GateConfig, TriggerConfig, WhenConfig
 from meta_orch.config.logins import (
     LOGIN_TYPES,
@@ -32,6 +33,7 @@ from meta_orch.config.logins import (
     NoLogin,
     TokenLogin,
 )
+from meta_orch.config.openlineage import OpenLineageConfig
 from meta_orch.config.values import (
     AssetKeyText,
     Cron,
@@ -63,6 +65,7 @@ __all__ = [
     "MetaOrchConfig",
     "MissingSecret",
     "NoLogin",
+    "OpenLineageConfig",
     "ReconciliationConfig",
     "Retention",
     "Secret",
@@ -75,40 +78,6 @@ __all__ = [
     "TriggerConfig",
     "WhenConfig",
 ]
-
-
-class Tls(Section):
-    """How the server's certificate is checked, and which one is shown to it."""
-
-    verify: bool = True
-    """Whether the server's certificate is checked."""
-    ca_file: Path | None = None
-    """The certificates (PEM) that are trusted instead of the system's."""
-    client_certificate: Path | None = None
-    """The certificate (PEM) that is shown to the server; it may hold the key too."""
-    client_key: Path | None = None
-    """The key (PEM) of `client_certificate`."""
-
-    @field_validator("client_key")
-    @classmethod
-    def _belongs_to_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("client_certificate") is None:
-            raise ValueError("has no certificate; write `client_certificate` too")
-        return value
-
-    def within(self, folder: Path) -> Self:
-        """The same with relative paths taken from `folder`."""
-        paths = {name: value for name, value in self if isinstance(value, Path)}
-        return self.model_copy(update={name: _within(folder, path) for name, path in paths.items()})
-
-
-class Timeouts(Section):
-    """How long one request may take."""
-
-    connect: Duration = timedelta(seconds=5)
-    """Until the connection stands."""
-    read: Duration = timedelta(seconds=30)
-    """Until the answer is there."""
 
 
 _NEEDS_URL = frozenset({"airflow", "prefect"})
@@ -286,6 +255,8 @@ class MetaOrchConfig(Section):
     """Whether what gates and triggers decide is done, where an instance is not `read_only`, or only
     recorded as what would have been done."""
     suggestions: SuggestionsConfig = SuggestionsConfig()
+    openlineage: tuple[OpenLineageConfig, ...] = ()
+    """Where OpenLineage events are, which tell what pipelines read and write."""
     store: StoreConfig = StoreConfig()
     reconciliation: ReconciliationConfig = ReconciliationConfig()
     dagster: DagsterConfig = DagsterConfig()
@@ -333,6 +304,27 @@ class MetaOrchConfig(Section):
             raise ValidationError.from_exception_data("triggers", faults, hide_input=True)
         return triggers
 
+    @field_validator("openlineage", mode="wrap")
+    @classmethod
+    def _are_of_what_there_is(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[OpenLineageConfig, ...]:
+        sources: tuple[OpenLineageConfig, ...] = validate(value)
+        instances = {instance.name for instance in info.data.get("instances", ())}
+        faults = [
+            _fault(
+                (index, "namespaces", namespace),
+                name,
+                f"is no instance; write one of: {', '.join(sorted(instances))}",
+            )
+            for index, source in enumerate(sources)
+            for namespace, name in source.namespaces.items()
+            if instances and name not in instances
+        ]
+        if faults:
+            raise ValidationError.from_exception_data("openlineage", faults, hide_input=True)
+        return sources
+
     def instance(self, name: str) -> InstanceConfig:
         """Raises `KeyError` where no instance has that name."""
         for instance in self.instances:
@@ -344,11 +336,12 @@ class MetaOrchConfig(Section):
         """The same with every relative path taken from `folder`."""
         return self.model_copy(
             update={
-                "store": self.store.model_copy(update={"path": _within(folder, self.store.path)}),
+                "store": self.store.model_copy(update={"path": within(folder, self.store.path)}),
                 "instances": tuple(
                     instance.model_copy(update={"tls": instance.tls.within(folder)})
                     for instance in self.instances
                 ),
+                "openlineage": tuple(source.within(folder) for source in self.openlineage),
             }
         )
 
@@ -375,7 +368,3 @@ def _repeated_names(sections: Any, kind: str) -> Iterator[InitErrorDetails]:
         if name in seen:
             yield _fault((index, "name"), name, f"is the name of {kind} above; give each its own")
         seen.add(name)
-
-
-def _within(folder: Path, path: Path) -> Path:
-    return folder / path.expanduser()

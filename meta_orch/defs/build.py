@@ -24,6 +24,7 @@ from meta_orch.defs.edges import JOB_NAME as EDGES_JOB_NAME
 from meta_orch.defs.edges import build_edges
 from meta_orch.defs.gate_publisher import GatePublisher
 from meta_orch.defs.jobs import build_jobs
+from meta_orch.defs.lineage import build_lineage_sensor
 from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
@@ -32,7 +33,7 @@ from meta_orch.defs.starting import Starter
 from meta_orch.defs.triggers import build_trigger_sensor
 from meta_orch.dependencies.acting import Actor
 from meta_orch.dependencies.gates import OWNER, Holder, KnownGates, gate_of
-from meta_orch.dependencies.reading import edges_in_effect
+from meta_orch.dependencies.reading import edges_in_effect, known_pipelines
 from meta_orch.domain.edges import Edge
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.store import Store
@@ -101,7 +102,7 @@ def build_definitions(
     instances = {instance.name: instance for instance in config.instances}
     shown = {name for name, instance in instances.items() if not is_own_dagster(instance)}
     with store.read() as reader:
-        pipelines = [p for p in reader.pipelines() if p.key.instance in shown]
+        pipelines = [p for p in known_pipelines(reader, config) if p.key.instance in shown]
         edges = edges_in_effect(reader, config, pipelines)
         judgements = reader.judgements()
     gated = _gated(pipelines, edges, config.gates)
@@ -132,7 +133,7 @@ def build_definitions(
                 connection=KeptConnection(instance, connect),
                 clock=clock,
                 pipelines=len(by_instance[name]),
-                declared_edges=config.edges,
+                config=config,
                 gates=GatePublisher(name, known_gates, store, clock),
                 holder=_holder(instance, config, store, clock),
                 gated=[key.path for key in gated if key.instance == name],
@@ -169,8 +170,10 @@ def build_definitions(
             edges_schedule,
         ],
         sensors=[
-            build_sensor(collector, backlog_job)
-            for collector, backlog_job in zip(collectors, backlog_definitions, strict=True)
-        ]
-        + build_trigger_sensor(config, store, jobs, pipeline_jobs, gates=known_gates, clock=clock),
+            *map(build_sensor, collectors, backlog_definitions),
+            *build_lineage_sensor(config.openlineage, store, clock),
+            *build_trigger_sensor(
+                config, store, jobs, pipeline_jobs, gates=known_gates, clock=clock
+            ),
+        ],
     )

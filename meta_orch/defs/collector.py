@@ -8,7 +8,7 @@ where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -25,7 +25,7 @@ from dagster import (
     SkipReason,
 )
 
-from meta_orch.config import EdgeConfig, InstanceConfig
+from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.actions import publish_actions
 from meta_orch.defs.backlog import Backlog
@@ -35,6 +35,7 @@ from meta_orch.defs.gate_publisher import GatePublisher
 from meta_orch.defs.mirror import Location
 from meta_orch.defs.reload import Reloader, catalogue_digest
 from meta_orch.dependencies.gates import Holder
+from meta_orch.dependencies.reading import known_pipelines
 from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -69,7 +70,7 @@ class Collector:
 
     Args:
         pipelines: how many pipelines of the instance the location has loaded.
-        declared_edges: those in `meta_orch.yaml`.
+        config: tells of edges that no orchestrator knows.
         gates: keeps the checks of `gated` pipelines as their gates are.
         holder: keeps them from running where they must not; None where nothing can.
         clock: gives the time as aware UTC.
@@ -82,7 +83,7 @@ class Collector:
     connection: KeptConnection
     clock: Callable[[], datetime]
     pipelines: int
-    declared_edges: Sequence[EdgeConfig] = ()
+    config: MetaOrchConfig = field(default_factory=MetaOrchConfig)
     gates: GatePublisher | None = None
     holder: Holder | None = None
     gated: Sequence[AssetPath] = ()
@@ -160,7 +161,7 @@ class Collector:
                 clock=self.clock,
                 deadline=self.clock() + READING,
                 lookback=self.instance.lookback,
-                declared_edges=self.declared_edges,
+                config=self.config,
                 poll_interval=self.instance.poll_interval,
             )
 
@@ -250,7 +251,8 @@ class Collector:
 
     def _digest(self) -> str:
         with self.store.read() as reader:
-            return catalogue_digest(reader.pipelines(self.instance.name), reader.judgements())
+            pipelines = known_pipelines(reader, self.config, self.instance.name)
+            return catalogue_digest(pipelines, reader.judgements())
 
     def _reload(self, location: Location | None, status: CollectorStatus | None) -> str:
         """Have the location loaded again where the store has another catalogue than it shows."""

@@ -61,10 +61,17 @@ def known_edges(
 def _data_edges(pipelines: Iterable[Pipeline]) -> Iterator[Edge]:
     producers: defaultdict[tuple[str, str], list[tuple[AssetPath, Place]]] = defaultdict(list)
     consumers: defaultdict[tuple[str, str], list[tuple[AssetPath, Place]]] = defaultdict(list)
+    told: dict[tuple[AssetPath, str], str] = {}
     for pipeline in pipelines:
+        path, instance = pipeline.key.path, pipeline.key.instance
         for ends, assets in ((producers, pipeline.produces), (consumers, pipeline.consumes)):
-            for place in places(assets, pipeline.key.instance):
-                ends[place.key].append((pipeline.key.path, place))
+            for place in places(assets, instance):
+                ends[place.key].append((path, place))
+            told |= {
+                (path, place_of(asset.uri, instance).name): asset.told_by
+                for asset in assets
+                if asset.told_by
+            }
 
     shared: defaultdict[tuple[AssetPath, AssetPath], dict[str, float]] = defaultdict(dict)
     for key in sorted(producers.keys() & consumers.keys()):
@@ -75,11 +82,13 @@ def _data_edges(pipelines: Iterable[Pipeline]) -> Iterator[Edge]:
                     found = shared[upstream, downstream]
                     found[written.name] = max(confidence, found.get(written.name, 0))
     for (upstream, downstream), names in shared.items():
+        sources = {told.get((end, name)) for end in (upstream, downstream) for name in names}
+        by = f", as {' and '.join(sorted(filter(None, sources)))} tells" if any(sources) else ""
         yield Edge(
             upstream,
             downstream,
             EdgeKind.DATA,
-            f"shares {_listed(sorted(names))}",
+            f"shares {_listed(sorted(names))}{by}",
             max(names.values()),
         )
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from meta_orch.config.models import MetaOrchConfig
 from meta_orch.dependencies.edges import known_edges
+from meta_orch.dependencies.lineage import with_lineage
 from meta_orch.dependencies.lint import Violation, lint
 from meta_orch.dependencies.suggestions import suggest
 from meta_orch.domain.edges import Edge, EdgeKind, in_effect, proposals
@@ -25,6 +26,18 @@ class EdgeReport:
     violations: tuple[Violation, ...]
 
 
+def known_pipelines(
+    reader: StoreReader, config: MetaOrchConfig, instance: str | None = None
+) -> tuple[Pipeline, ...]:
+    """Every pipeline that exists now, of an instance or of all, with all that is known of the data
+    it uses."""
+    pipelines = reader.pipelines(instance)
+    if not config.openlineage:
+        return pipelines
+    uses = reader.lineage.uses([source.name for source in config.openlineage])
+    return with_lineage(pipelines, uses, config.openlineage)
+
+
 def edges_in_effect(
     reader: StoreReader, config: MetaOrchConfig, pipelines: Sequence[Pipeline]
 ) -> tuple[Edge, ...]:
@@ -32,7 +45,8 @@ def edges_in_effect(
     now, and the rest as the store does.
 
     Args:
-        pipelines: those whose edges are wanted, with all that they may depend on.
+        pipelines: those whose edges are wanted, with all that they may depend on, as
+            `known_pipelines` gives them.
     """
     suggested = (edge for edge in reader.edges() if edge.kind is EdgeKind.SUGGESTED)
     everything = (*known_edges(pipelines, config.edges), *suggested)
@@ -41,7 +55,7 @@ def edges_in_effect(
 
 def read_report(reader: StoreReader, config: MetaOrchConfig, now: datetime) -> EdgeReport:
     """Everything there is to say of the edges."""
-    pipelines = reader.pipelines()
+    pipelines = known_pipelines(reader, config)
     edges = edges_in_effect(reader, config, pipelines)
     return EdgeReport(
         edges,
@@ -59,7 +73,7 @@ def renew_suggestions(store: Store, config: MetaOrchConfig, now: datetime) -> tu
         found = reader.coincidences(period, settings.within, settings.least_runs)
         before = reader.edges()
         judgements = reader.judgements()
-        known = edges_in_effect(reader, config, reader.pipelines())
+        known = edges_in_effect(reader, config, known_pipelines(reader, config))
     suggested = suggest(
         found, [edge for edge in known if edge.kind is not EdgeKind.SUGGESTED], settings
     )

@@ -49,6 +49,8 @@ class AssetRef:
 
     uri: str
     name: str | None = None
+    told_by: str | None = None
+    """What says so, where it is not the orchestrator."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from meta_orch.store.comparing import StoredRuns
 from meta_orch.store.errors import QueryFailed
 from meta_orch.store.gate_facts import Facts, find_facts
 from meta_orch.store.history import Coincidence, Race, find_coincidences, find_races
+from meta_orch.store.lineage import LineageReader
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
 from meta_orch.store.triggering import TriggerReader
@@ -209,6 +210,11 @@ class StoreReader:
         """What is known of Dagster assets that gates ask about, as the last tick saw it."""
         found = self._rows("asset_facts")
         return {tuple(row["path"]): acting_rows.asset_fact_from_document(row) for row in found}
+
+    @property
+    def lineage(self) -> LineageReader:
+        """What OpenLineage events told."""
+        return LineageReader(self._connection)
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

@@ -17,6 +17,7 @@ from meta_orch.domain.readings import Catalogue, Changes, RunDetails
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.store import acting_rows, rows
 from meta_orch.store.collectors import CollectorStatus
+from meta_orch.store.lineage import LineageWriter
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.retention import Expired, forget_expired
 from meta_orch.store.sql import query
@@ -158,6 +159,10 @@ class StoreWriter(StoreReader):
     @property
     def triggers(self) -> TriggerWriter:
         return TriggerWriter(self._connection)
+
+    @property
+    def lineage(self) -> LineageWriter:
+        return LineageWriter(self._connection)
 
     def save_asset_facts(self, facts: Mapping[AssetPath, AssetFact], now: datetime) -> None:
         """Keep what is known of Dagster assets, in place of what was."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from meta_orch.config.models import EdgeConfig
+from meta_orch.config.models import MetaOrchConfig
 from meta_orch.dependencies import known_edges
+from meta_orch.dependencies.reading import known_pipelines
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.orchestrators.base import (
     Changes,
@@ -26,6 +27,7 @@ Clock = Callable[[], datetime]
 # costs is to read them again.
 _ROWS_AT_ONCE = 5_000
 _LONGEST_UNSAVED = timedelta(seconds=2)
+_NO_CONFIG = MetaOrchConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def collect(
     deadline: datetime,
     lookback: timedelta,
     catalogue_every: timedelta = timedelta(minutes=5),
-    declared_edges: Iterable[EdgeConfig] = (),
+    config: MetaOrchConfig = _NO_CONFIG,
     poll_interval: timedelta = timedelta(seconds=30),
     draw: Callable[[], float] = random.random,
 ) -> Collection:
@@ -74,7 +76,7 @@ def collect(
         clock: gives the time as aware UTC.
         deadline: when to stop, by `clock`.
         lookback: how far back the first reading of runs goes.
-        declared_edges: those in `meta_orch.yaml`.
+        config: tells of more edges: those declared, and sources of OpenLineage events.
         poll_interval: how often the instance is asked as long as it answers.
         draw: gives a number from 0 to 1 by chance.
 
@@ -85,7 +87,7 @@ def collect(
     """
     reading = _Reading(orchestrator, store, clock())
     try:
-        reading.read_catalogue(catalogue_every, declared_edges)
+        reading.read_catalogue(catalogue_every, config)
     except OrchestratorError as error:
         reading.failures.append(error)
     if not any(isinstance(error, Unreachable | LoginRefused) for error in reading.failures):
@@ -117,7 +119,7 @@ class _Reading:
         self.caught_up = self.has_read = False
         self.history_to: datetime | None = None
 
-    def read_catalogue(self, every: timedelta, declared: Iterable[EdgeConfig]) -> None:
+    def read_catalogue(self, every: timedelta, config: MetaOrchConfig) -> None:
         """Read it where it is due, and with it pools and edges."""
         read_at = self.status.catalogue_read_at
         is_due = read_at is None or self.attempted_at - read_at >= every
@@ -135,7 +137,7 @@ class _Reading:
             writer.save_catalogue(self.instance, catalogue, self.attempted_at)
             writer.save_pools(self.instance, pools, self.attempted_at)
             # Edges run between instances, so they are worked out from all that is stored.
-            edges = known_edges(writer.pipelines(), declared)
+            edges = known_edges(known_pipelines(writer, config), config.edges)
             if edges != tuple(edge for edge in writer.edges() if edge.kind in STATED):
                 writer.save_edges(edges, self.attempted_at)
             writer.save_collector(self.status)

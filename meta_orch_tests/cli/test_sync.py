@@ -69,3 +69,26 @@ def test_a_limit_that_is_no_duration_is_refused(run: Run, servers: Servers) -> N
     result = run("sync", "--for", "ages")
     assert result.exit_code == 2
     assert "write it as 30s, 5m, 2h, 7d or 1h30m" in " ".join(result.stderr.split())
+
+
+def test_events_of_openlineage_are_read_and_what_is_none_is_told(
+    run: Run, servers: Servers
+) -> None:
+    servers["west"].add_pipeline("serve")
+    with Path("meta_orch.yaml").open("a") as config:
+        config.write("openlineage: [{file: 'lineage/*.jsonl', namespaces: {prod: west}}]\n")
+    Path("lineage").mkdir()
+    Path("lineage/1.jsonl").write_text(
+        '{"eventTime": "2026-03-01T06:00:00Z", "job": {"namespace": "prod", "name": "serve"}, '
+        '"inputs": [{"namespace": "s3://lake", "name": "orders"}]}\noh no\n'
+    )
+
+    result = run("sync")
+
+    assert result.exit_code == 0
+    said = "".join(result.stdout.split())  # however it is wrapped
+    assert "lineage/*.jsonl:1events" in said
+    assert "lineage/1.jsonl:2:isnotJSON" in said
+    with Store(STORE).read() as reader:
+        (row,) = reader.answer("SELECT job, uri, is_written FROM dataset_uses").rows
+    assert row == ("serve", "s3://lake/orders", False)

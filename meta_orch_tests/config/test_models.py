@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from meta_orch.config import InstanceConfig, MetaOrchConfig
-from meta_orch.config.models import BasicLogin, Tls, TriggerConfig
+from meta_orch.config.models import BasicLogin, OpenLineageConfig, Tls, TriggerConfig
 
 
 def test_an_error_of_a_model_never_shows_its_input() -> None:
@@ -100,3 +100,22 @@ def test_absolute_paths_stay_where_they_are() -> None:
     assert tls.within(Path("/srv")) == Tls(
         ca_file=Path("/etc/ca.pem"), client_certificate=Path("/srv/me.pem")
     )
+
+
+@pytest.mark.parametrize("settings", [{}, {"file": "x", "url": "http://x"}])
+def test_a_source_of_events_is_a_file_or_a_server(settings: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="write either `file` or `url`"):
+        OpenLineageConfig.model_validate(settings)
+
+
+def test_a_source_of_events_needs_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meta_orch.config.openlineage.find_spec", lambda _: None)
+    with pytest.raises(ValidationError, match=r"install `meta_orch\[openlineage\]`"):
+        OpenLineageConfig.model_validate({"file": "x"})
+
+
+def test_a_namespace_of_jobs_is_an_instance_that_there_is() -> None:
+    instances = (InstanceConfig(name="a", type="dagster"),)
+    source = OpenLineageConfig.model_validate({"file": "x", "namespaces": {"prod": "b"}})
+    with pytest.raises(ValidationError, match="is no instance; write one of: a"):
+        MetaOrchConfig(instances=instances, openlineage=(source,))

@@ -23,6 +23,7 @@ SECTIONS = {
     "triggers[]": models.TriggerConfig,
     "triggers[].when": models.WhenConfig,
     "suggestions": models.SuggestionsConfig,
+    "openlineage[]": models.OpenLineageConfig,
     "store": models.StoreConfig,
     "store.retention": models.Retention,
     "reconciliation": models.ReconciliationConfig,

@@ -22,6 +22,7 @@ INSTANCE = "airflow_prod"
 TEXT = PAGE.read_text(encoding="utf-8")
 VIEWS = [
     *("pipelines", "runs", "task_runs", "schedules", "tasks", "edges", "pools", "collectors"),
+    "dataset_uses",
     *("gate_overrides", "holds", "actions", "firings"),
     "kept_runs",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meta_orch.config import EdgeConfig
+from meta_orch.config import EdgeConfig, MetaOrchConfig
 from meta_orch.domain.circuits import Circuit
 from meta_orch.domain.edges import EdgeKind
 from meta_orch.domain.pipelines import AssetRef, Pool
@@ -409,8 +409,8 @@ def test_edges_run_between_instances_whichever_is_read_first(
 def test_declared_edges_come_and_go_with_the_configuration(
     server: FakeOrchestrator, store: MemoryStore, read: Callable[..., Collection]
 ) -> None:
-    declared = [EdgeConfig(upstream="sales/report", downstream=f"{INSTANCE}/daily_orders")]
-    read(declared_edges=declared)
+    declared = EdgeConfig(upstream="sales/report", downstream=f"{INSTANCE}/daily_orders")
+    read(config=MetaOrchConfig(edges=(declared,)))
     with store.read() as reader:
         assert [edge.upstream for edge in reader.edges()] == [("sales", "report")]
     server.advance(timedelta(minutes=5))

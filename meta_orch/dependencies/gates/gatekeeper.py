@@ -17,7 +17,7 @@ from meta_orch.dependencies.gates.windows import (
     occasion_of,
 )
 from meta_orch.dependencies.graph import Lineage
-from meta_orch.dependencies.reading import edges_in_effect
+from meta_orch.dependencies.reading import edges_in_effect, known_pipelines
 from meta_orch.domain.edges import AssetPath, Edge, path_text
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.ticks import rules
@@ -36,7 +36,7 @@ class GateMap:
     ) -> None:
         self._gates = config.gates
         self._presumed = presumed
-        pipelines = reader.pipelines()
+        pipelines = known_pipelines(reader, config)
         self.catalogue = {pipeline.key.path: pipeline for pipeline in pipelines}
         self.pipelines = {path: pipeline.key for path, pipeline in self.catalogue.items()}
         self.rules = {pipeline.key.path: rules(pipeline.schedules) for pipeline in pipelines}
@@ -48,7 +48,7 @@ class GateMap:
     def mark(reader: StoreReader) -> object:
         """Equal as long as a map made before is right."""
         read_at = {name: s.catalogue_read_at for name, s in reader.collectors().items()}
-        return read_at, reader.judgements()
+        return read_at, reader.judgements(), reader.lineage.mark()
 
     def requirements(self, path: AssetPath) -> tuple[Requirement, ...]:
         """What a pipeline asks of its upstreams: one for each edge that gates."""
@@ -91,7 +91,8 @@ class KnownGates:
         return self._known[1].catalogue if self._known else {}
 
     def map(self, reader: StoreReader) -> GateMap:
-        """Made anew when a catalogue was read, or somebody judged an edge."""
+        """Made anew when a catalogue was read, or events told something new, or somebody judged an
+        edge."""
         mark, known = GateMap.mark(reader), self._known
         if known is None or known[0] != mark:
             known = self._known = mark, GateMap(reader, self._config)
