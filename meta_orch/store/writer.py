@@ -14,7 +14,7 @@ from meta_orch.domain.holds import Hold
 from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import Pool
 from meta_orch.domain.readings import Catalogue, Changes, RunDetails
-from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import acting_rows, rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.lineage import LineageWriter
@@ -75,6 +75,7 @@ class StoreWriter(StoreReader):
             for task_run in changes.task_runs
         )
         self._merge("merge_runs", map(rows.run_to_document, runs), now=now)
+        self._forget_former_attempts(instance, task_runs)
         self._merge("merge_task_runs", map(rows.task_run_to_document, task_runs), now=now)
         self._merge("mark_deleted_runs", map(rows.run_key_to_document, changes.gone), now=now)
         self._run("save_cursor", instance=instance, cursor=changes.cursor)
@@ -194,6 +195,25 @@ class StoreWriter(StoreReader):
     def forget_expired(self, retention: Retention, now: datetime) -> Expired:
         """Remove what is older than `retention` keeps, and say how much that was."""
         return forget_expired(self._connection, retention, now)
+
+    def _forget_former_attempts(self, instance: str, seen: Collection[TaskRun]) -> None:
+        run_ids = sorted({task_run.run.run_id for task_run in seen})
+        tried_again = set(self._fetch("tried_again", instance=instance, run_ids=run_ids))
+        texts = [
+            rows.to_text(
+                {
+                    **rows.run_key_to_document(task_run.run),
+                    "task_run_id": task_run.task_run_id,
+                    "attempt": task_run.attempt,
+                    "started_at": task_run.started_at.isoformat(),
+                }
+            )
+            for task_run in seen
+            if task_run.started_at is not None
+            and (task_run.run.pipeline.name, task_run.run.run_id) in tried_again
+        ]
+        if texts:
+            self._run("forget_former_attempts", documents=texts)
 
     def _merge(self, name: str, documents: Iterable[rows.Document], *, now: datetime) -> None:
         texts = [rows.to_text(document) for document in documents]

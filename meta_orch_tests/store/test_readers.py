@@ -174,6 +174,29 @@ def test_an_attempt_that_another_followed_is_no_longer_what_it_was_seen_as() -> 
     assert {(task, attempt): state for task, attempt, state in rows} == states
 
 
+def test_a_run_that_was_made_anew_under_its_id_has_no_attempts_of_its_former_life() -> None:
+    """As when somebody deletes a DAG's run for the scheduler to make it again."""
+    run = make_run()
+    former = [
+        make_task_run("load", run, attempt=n, started_at=NOON + timedelta(minutes=n))
+        for n in (1, 2, 3)
+    ]
+    again = make_task_run("load", run, RunState.RUNNING, started_at=LATER)
+    retried = make_task_run("load", run, attempt=2, started_at=LATER + timedelta(minutes=1))
+    with fresh_store() as store:
+        for seen, expected in (
+            (former, tuple(former)),
+            ([again], (again,)),
+            ([again, retried], (again, retried)),
+            ([again], (again, retried)),
+        ):
+            store.save_changes(INSTANCE, Changes("c", task_runs=tuple(seen)), NOON)
+            stored = store.task_runs(run.key)
+            assert [(t.attempt, t.started_at) for t in stored] == [
+                (t.attempt, t.started_at) for t in expected
+            ]
+
+
 def test_pools_replace_those_before() -> None:
     with fresh_store() as store:
         store.save_pools(INSTANCE, [Pool(INSTANCE, "a", 1), Pool(INSTANCE, "b", 2)], NOON)
