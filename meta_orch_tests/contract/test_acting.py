@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -189,6 +190,8 @@ def test_a_run_that_is_canceled_ends_and_one_that_has_ended_is_left_as_it_is(
         watcher.read_until(
             lambda: run in watcher.runs and watcher.runs[run].state in ended, "its end"
         )
+        began_at, due_at = watcher.runs[run].started_at, watcher.runs[run].scheduled_at
+        assert not (began_at and due_at) or began_at >= due_at - timedelta(seconds=1)
         done = subject.start(subject.pipelines[Role.PARAMETERS])
         assert watcher.read_until_end(done).state is RunState.SUCCEEDED
         orchestrator.cancel_run(done)

@@ -294,7 +294,7 @@ def _flow_runs(prefect: PrefectServer, flow: str, since: datetime) -> list[dict[
         "/api/flow_runs/filter",
         {
             "flows": {"name": {"any_": [flow]}},
-            "flow_runs": {"expected_start_time": {"after_": since.isoformat()}},
+            "flow_runs": {"start_time": {"after_": since.isoformat()}},
         },
     )
 

@@ -57,7 +57,7 @@ def parse_run(row: Row, pipeline: PipelineKey, links: Links, *, parent: str | No
         attempt=max(row.get("run_count") or 0, 1),
         trigger=_trigger(row),
         scheduled_at=parse_instant(row.get("expected_start_time")),
-        started_at=parse_instant(row.get("start_time")),
+        started_at=_started_at(row),
         ended_at=_ended_at(row),
         parameters=mask_secrets(row.get("parameters") or {}),
         parent_run_id=parent,
@@ -65,6 +65,12 @@ def parse_run(row: Row, pipeline: PipelineKey, links: Links, *, parent: str | No
         message=_message(row),
         url=links.flow_run(_identity(row)),
     )
+
+
+def _started_at(row: Row) -> datetime | None:
+    """Of a run that was ended before it began, Prefect gives the end as the start, too."""
+    never_ran = row.get("run_count") == 0 and row.get("start_time") == row.get("end_time")
+    return None if never_ran else parse_instant(row.get("start_time"))
 
 
 def parse_task_run(row: Row, run: RunKey, links: Links, *, pool: str | None = None) -> TaskRun:

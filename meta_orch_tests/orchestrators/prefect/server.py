@@ -95,6 +95,7 @@ class PrefectInMemory:
             run["end_time"] = None
         elif old not in ended:
             run["end_time"] = self.now.isoformat()
+            run["start_time"] = run["start_time"] or run["end_time"]
         event: Row = {
             "id": str(uuid5(NOWHERE, f"event {len(self.rows['events'])}")),
             "event": f"prefect.flow-run.{run['state_name']}",

@@ -167,6 +167,25 @@ def test_runs_that_are_planned_for_later_are_no_runs_yet(
     assert not set(stored.runs) & {run["id"] for run in planned}
 
 
+def test_a_planned_run_that_is_canceled_never_began(
+    prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
+) -> None:
+    """Though Prefect says when: gates would take the tick that it was for as begun."""
+    planned = rows.add_run(
+        "sums/manual",
+        state_type="SCHEDULED",
+        expected_start_time=(rows.now + timedelta(hours=1)).isoformat(),
+        start_time=None,
+        end_time=None,
+        run_count=0,
+    )
+    rows.set_state(planned, "CANCELLED")
+    stored.read(prefect)
+    run = stored.runs[planned["id"]]
+    assert (run.state, run.started_at) == (RunState.CANCELED, None)
+    assert run.ended_at is not None
+
+
 def test_a_planned_run_that_is_due_is_queued(
     prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
 ) -> None:
