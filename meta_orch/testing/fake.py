@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -23,30 +23,10 @@ from meta_orch.orchestrators.base import (
     Server,
 )
 from meta_orch.orchestrators.selection import Selection
+from meta_orch.testing.fake_server import FakeServer, Record
 
 
-@dataclass(frozen=True)
-class _Record:
-    """A run as the fake keeps it. `sequence` grows with every change of any run."""
-
-    run: Run
-    task_runs: tuple[TaskRun, ...]
-    sequence: int
-
-
-@dataclass
-class _Server:
-    now: datetime
-    pipelines: dict[PipelineKey, Pipeline] = field(default_factory=dict)
-    sources: dict[PipelineKey, str] = field(default_factory=dict)
-    records: dict[RunKey, _Record] = field(default_factory=dict)
-    earlier: dict[RunKey, tuple[TaskRun, ...]] = field(default_factory=dict)
-    """Attempts before the last, by run."""
-    sequence: int = 0
-    """Of the last change of any run."""
-
-
-class FakeOrchestrator(Orchestrator):
+class FakeOrchestrator(FakeServer, Orchestrator):
     """A server and its adapter in one. Tests change its state and read it through the port.
 
     Args:
@@ -66,7 +46,7 @@ class FakeOrchestrator(Orchestrator):
         page_size: int = 100,
         now: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     ) -> None:
-        self.instance = instance
+        super().__init__(instance, now)
         self.page_size = page_size
         self.read_only = read_only
         self.pools: tuple[Pool, ...] = ()
@@ -76,7 +56,6 @@ class FakeOrchestrator(Orchestrator):
         """The port's methods that were called, in order."""
         self.is_closed = False
         self._selection = Selection(include, exclude)
-        self._server = _Server(now)
         self._error: OrchestratorError | None = None
         self._pages_before_error = 0
 
@@ -96,108 +75,8 @@ class FakeOrchestrator(Orchestrator):
             read_only=read_only,
             page_size=page_size,
         )
-        other._server = self._server
+        other._state = self._state
         return other
-
-    # What a test does to the server.
-
-    @property
-    def now(self) -> datetime:
-        """The server's clock."""
-        return self._server.now
-
-    def advance(self, by: timedelta) -> datetime:
-        self._server.now += by
-        return self._server.now
-
-    def add_pipeline(
-        self, pipeline: Pipeline | str, *, source: str | None = None, **fields: Any
-    ) -> Pipeline:
-        """Add or replace a pipeline: a whole one, or a name and the fields that matter."""
-        if isinstance(pipeline, str):
-            pipeline = Pipeline(
-                key=PipelineKey(self.instance, pipeline),
-                orchestrator=self.type,
-                native_id=pipeline,
-                version="1",
-            )
-        pipeline = replace(pipeline, **fields)
-        self._pipelines[pipeline.key] = pipeline
-        if source is not None:
-            self._server.sources[pipeline.key] = source
-        return pipeline
-
-    def change_pipeline(self, name: str, **fields: Any) -> Pipeline:
-        """Change fields of a pipeline and, unless it is one of them, its version."""
-        old = self.pipeline(name)
-        fields.setdefault("version", f"{old.version}+")
-        return self.add_pipeline(old, **fields)
-
-    def pause(self, name: str, *, is_paused: bool = True) -> Pipeline:
-        old = self.pipeline(name)
-        return self.change_pipeline(name, is_paused=is_paused, version=old.version)
-
-    def remove_pipeline(self, name: str) -> None:
-        """Delete a pipeline and its runs."""
-        key = PipelineKey(self.instance, name)
-        del self._pipelines[key]
-        for run in [run for run in self._records if run.pipeline == key]:
-            del self._records[run]
-
-    def add_run(self, run: Run, task_runs: Iterable[TaskRun] = ()) -> Run:
-        """Add a run, or put it in the place of one with the same key."""
-        self._server.sequence += 1
-        self._records[run.key] = _Record(run, tuple(task_runs), self._server.sequence)
-        return run
-
-    def finish_run(
-        self, key: RunKey, state: RunState = RunState.SUCCEEDED, *, ended_at: datetime | None = None
-    ) -> Run:
-        """End a run, and those of its task runs that have not ended, now or at `ended_at`."""
-        record = self._records[key]
-        ended: dict[str, Any] = {
-            "state": state,
-            "native_state": state.value,
-            "ended_at": ended_at or self.now,
-        }
-        return self.add_run(
-            replace(record.run, **ended),
-            [t if t.state.is_terminal else replace(t, **ended) for t in record.task_runs],
-        )
-
-    def finish_task_run(self, task_run: TaskRun, state: RunState = RunState.SUCCEEDED) -> TaskRun:
-        """End one task run now; its run goes on."""
-        record = self._records[task_run.run]
-        ended = replace(task_run, state=state, native_state=state.value, ended_at=self.now)
-        self.add_run(record.run, [ended if t == task_run else t for t in record.task_runs])
-        return ended
-
-    def clear(self, key: RunKey) -> Run:
-        """Let a run, with all its tasks, run again under the same key."""
-        record = self._records[key]
-        self._server.earlier[key] = (*self._server.earlier.get(key, ()), *record.task_runs)
-        again: dict[str, Any] = {
-            "state": RunState.RUNNING,
-            "native_state": "running",
-            "started_at": self.now,
-            "ended_at": None,
-        }
-        return self.add_run(
-            replace(record.run, **again),
-            [replace(t, **again, attempt=t.attempt + 1) for t in record.task_runs],
-        )
-
-    def edit_state(self, key: RunKey, state: RunState) -> Run:
-        """Set a run to another state by hand, its times unchanged."""
-        record = self._records[key]
-        return self.add_run(
-            replace(record.run, state=state, native_state=state.value), record.task_runs
-        )
-
-    def delete(self, key: RunKey) -> None:
-        """Delete a run; the server keeps no trace of it."""
-        del self._records[key]
-        self._server.earlier.pop(key, None)
 
     def fail_with(self, error: OrchestratorError, *, after_pages: int = 0) -> None:
         """Answer every call with `error` until `recover`; `read_changes` first yields so many
@@ -207,23 +86,6 @@ class FakeOrchestrator(Orchestrator):
 
     def recover(self) -> None:
         self._error = None
-
-    def pipeline(self, name: str) -> Pipeline:
-        """Raises `KeyError` where the server has none of that name."""
-        return self._pipelines[PipelineKey(self.instance, name)]
-
-    def run(self, key: RunKey) -> Run:
-        """Raises `KeyError` where the server has no such run."""
-        return self._records[key].run
-
-    def task_runs(self, key: RunKey) -> tuple[TaskRun, ...]:
-        """The last attempt of each task of a run."""
-        return self._records[key].task_runs
-
-    @property
-    def runs(self) -> tuple[Run, ...]:
-        """Every run as the server holds it, whatever the globs."""
-        return tuple(record.run for record in self._records.values())
 
     # The port.
 
@@ -247,9 +109,9 @@ class FakeOrchestrator(Orchestrator):
         # goes on by the same rule after a stop.
         place: dict[str, Any] = json.loads(cursor) if cursor else {"since": since.isoformat()}
         after = place.get("after", 0)
-        until = place.get("until", self._server.sequence)
+        until = place.get("until", self._state.sequence)
         horizon = datetime.fromisoformat(place["since"]) if "since" in place else None
-        for pages in range(self._server.sequence + 1):
+        for pages in range(self._state.sequence + 1):
             if self._error and pages >= self._pages_before_error:
                 raise self._error
             page, after = self._page(after, until)
@@ -264,7 +126,7 @@ class FakeOrchestrator(Orchestrator):
                     for record in page
                     if _ended_since(record.run, horizon)
                     for task_run in (
-                        *self._server.earlier.get(record.run.key, ()),
+                        *self._state.earlier.get(record.run.key, ()),
                         *record.task_runs,
                     )
                 ),
@@ -283,7 +145,7 @@ class FakeOrchestrator(Orchestrator):
     def read_source(self, pipeline: Pipeline) -> str | None:
         self._answer("read_source")
         self._require(pipeline.key)
-        return self._server.sources.get(pipeline.key)
+        return self._state.sources.get(pipeline.key)
 
     def read_pools(self) -> tuple[Pool, ...]:
         self._answer("read_pools")
@@ -313,6 +175,12 @@ class FakeOrchestrator(Orchestrator):
             tuple(record.run for record in found),
             tuple(task_run for record in found for task_run in record.task_runs),
         )
+
+    def read_log(self, run: RunKey, task_runs: Collection[TaskRun], cursor: str | None) -> LogPage:
+        self._answer("read_log")
+        lines = self._state.logs.get(run, [])
+        is_whole = run in self._records and self._records[run].run.state.is_terminal
+        return LogPage(tuple(lines[int(cursor or 0) :]), str(len(lines)), is_whole)
 
     def check_may_start_runs(self) -> None:
         self._answer("check_may_start_runs")
@@ -394,14 +262,6 @@ class FakeOrchestrator(Orchestrator):
         self._require(pipeline.key)
         self.pause(pipeline.key.name, is_paused=is_paused)
 
-    @property
-    def _pipelines(self) -> dict[PipelineKey, Pipeline]:
-        return self._server.pipelines
-
-    @property
-    def _records(self) -> dict[RunKey, _Record]:
-        return self._server.records
-
     def _answer(self, call: str) -> None:
         self.calls.append(call)
         if self._error:
@@ -421,7 +281,7 @@ class FakeOrchestrator(Orchestrator):
     def _fingerprint(self) -> str:
         return sha256(repr(self._selected()).encode()).hexdigest()
 
-    def _page(self, after: int, until: int) -> tuple[list[_Record], int]:
+    def _page(self, after: int, until: int) -> tuple[list[Record], int]:
         """The next records in (after, until], and where the page ends."""
         changed = sorted(
             (
