@@ -19,9 +19,10 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from meta_orch.domain.errors import MetaOrchError
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
-from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.time import Window
 
 __all__ = [
@@ -193,6 +194,21 @@ class CountsRuns(Protocol):
 
     def count_ended_runs(self, pipelines: Collection[Pipeline], ended: Window) -> int:
         """How many runs of these pipelines, taken together, ended within the window."""
+        ...
+
+
+@runtime_checkable
+class ReadsLogs(Protocol):
+    def read_log(self, run: RunKey, task_runs: Collection[TaskRun], cursor: str | None) -> LogPage:
+        """What the run and its tasks have said since; not all where that is very much.
+
+        A line may come late, but comes once. What says that a run has ended may come before its
+        last lines.
+
+        Args:
+            task_runs: its task runs, as `ListsRuns.read_runs` gave them just now.
+            cursor: that of the last page; None for the beginning.
+        """
         ...
 
 

@@ -65,6 +65,7 @@ class AirflowSubject(Subject):
         Role.PAUSED: "paused",
         Role.TRIGGERING: "waits",
     }
+    failure = "cannot go on with 1"
     parameter = "number"
     lacks: ClassVar = {Feature.RRULE: "schedules are cron, intervals, assets or code"}
     root = "/api/v2"

@@ -47,6 +47,7 @@ class DagsterSubject(Subject):
         Role.CRON_IN_A_ZONE: f"{LOCATION}/chain",
     }
     parameter = "number"
+    failure = "broken on purpose"
     lacks: ClassVar = {
         Feature.TASK_SETTINGS: "the webserver tells none of them",
         Feature.INTERVALS: "schedules are cron",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from meta_orch.domain.logs import LogLine
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.runs import RunKey, TaskRun
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -20,6 +22,7 @@ _BERLIN_MORNING = "30 5 * * 1-5"
 class FakeSubject(Subject):
     type = "fake"
     pipelines: ClassVar = {role: role.value.replace(" ", "_") for role in Role}
+    failure = "broken on purpose"
     parameter = "number"
     lacks: ClassVar = {
         Feature.LOGIN: "it lives in memory",
@@ -117,6 +120,7 @@ class FakeSubject(Subject):
         }
         for task_run in self._server.task_runs(key):
             self._server.finish_task_run(task_run, ends[task_run.task])
+        self._server.say(key, "It began.", LogLine(self.failure, logging.ERROR, task="second"))
         self._server.finish_run(key, RunState.FAILED)
 
     def _expand(self, key: RunKey) -> None:

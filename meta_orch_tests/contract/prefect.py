@@ -49,6 +49,7 @@ class PrefectSubject(Subject):
         Role.RRULE: "scheduled/by-rrule",
         Role.PAUSED: "scheduled/paused",
     }
+    failure = "broken on purpose, at 3"
     parameter = "left"
     lacks: ClassVar = {
         Feature.TASK_SETTINGS: "a task run tells its retries and no more",

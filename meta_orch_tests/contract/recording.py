@@ -37,6 +37,8 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
 
 _TOKEN_IN_A_PATH = re.compile("(?<=/api/v1/dagSources/).+")
 """Airflow 2 signs the path of a DAG's file."""
+_TEMPORARY = re.compile(r"/tmp/tmp\w+")  # noqa: S108  to be found, not used
+_ENVIRONMENT = re.compile(r"/[\w./+-]+?(?=/lib/python\d)")
 _ROW = "$row"
 
 
@@ -230,6 +232,13 @@ def mask(value: Any, name: str = "") -> Any:
         return {key: mask(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [mask(item) for item in value]
-    if isinstance(value, str) and name in _MASKS:
-        return _MASKS[name](value)
+    if isinstance(value, str):
+        mask_text = _MASKS.get(name, _without_places)
+        return mask_text(value)
     return value
+
+
+def _without_places(text: str) -> str:
+    """Logs are full of the paths of the machine that it was recorded on."""
+    text = _ENVIRONMENT.sub("/airflow", text)
+    return _TEMPORARY.sub("/tmp", text.replace(str(Path.home()), "/home/airflow"))  # noqa: S108

@@ -67,6 +67,7 @@ class Feature(StrEnum):
     SOURCE_PATH = "where a pipeline's source lies"
     POOLS = "pools"
     VERSIONS = "changes of a definition that show before it is read"
+    LOGS = "what runs logged"
     STAYS_OPEN = "a run that stays open until somebody acts"
 
 
@@ -84,6 +85,8 @@ class Subject(ABC):
     """Why, by feature."""
     parameter: str
     """A parameter of PARAMETERS that takes a number."""
+    failure: str
+    """A text that the log of FAILING holds, as it tells why it failed."""
     asset: str = "raw"
     """What PRODUCER writes, as it is called."""
     wrong_secret: str = "wrong-secret"

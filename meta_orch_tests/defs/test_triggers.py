@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +14,14 @@ from meta_orch.config import EdgeConfig
 from meta_orch.config.models import GateConfig, TriggerConfig
 from meta_orch.defs.triggers import FIRING_TAG, SENSOR_NAME
 from meta_orch.domain.actions import ActionKind, Outcome
+from meta_orch.domain.logs import LogLine
 from meta_orch.domain.overrides import Override
+from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
 from meta_orch.domain.triggers import Firing, FiringState
-from meta_orch.orchestrators.base import ActingRefused, Unreachable
+from meta_orch.orchestrators.base import ActingRefused, LoginRefused, Unreachable
 from meta_orch.testing.fake import FakeOrchestrator
 from meta_orch_tests.defs.support import NAME, World
 
@@ -39,6 +42,7 @@ def trigger(**settings: Any) -> TriggerConfig:
 def company(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Orders, and a report that they start; what was before the trigger does not count."""
     monkeypatch.setattr("meta_orch.defs.following.POLL", timedelta(0))
+    monkeypatch.setattr("meta_orch.defs.following.LAST_LINES", timedelta(0))
     # Dagster's own times are of today.
     world.fake = FakeOrchestrator(NAME, now=datetime.now(UTC))
     world.triggers = (trigger(),)
@@ -386,6 +390,57 @@ def test_what_is_triggered_waits_for_its_gate(company: World) -> None:
     (request,) = requests(company)
     assert request.run_key == firing(company).id
     assert firing(company).state is FiringState.PLANNED
+
+
+def test_what_the_run_logs_is_in_the_log_of_the_dagster_run_that_follows_it(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed(company)
+    (request,) = requests(company)
+    read = company.fake.read_runs
+
+    def read_runs(keys: list[RunKey]) -> Any:
+        number = company.fake.calls.count("read_runs")
+        company.fake.say(keys[0], LogLine(f"{number} rows", logging.WARNING, task="load"))
+        return read(keys)
+
+    monkeypatch.setattr(company.fake, "read_runs", read_runs)
+    let_it_end(company, monkeypatch)
+    result = launch(company, request)
+    entries = [e for e in company.dagster.all_logs(result.run_id) if "rows" in e.user_message]
+    assert [e.user_message for e in entries] == ["load: 0 rows", "load: 1 rows", "load: 2 rows"]
+    assert {e.level for e in entries} == {logging.WARNING}
+
+
+def test_a_log_that_cannot_be_read_is_told_once_and_the_run_is_followed(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LoginRefused(NAME, "the login may not read logs")
+
+    succeed(company)
+    (request,) = requests(company)
+    monkeypatch.setattr(company.fake, "read_log", refuse)
+    let_it_end(company, monkeypatch)
+    result = launch(company, request)
+    assert result.success
+    log = [entry.user_message for entry in company.dagster.all_logs(result.run_id)]
+    assert len([line for line in log if line.startswith("Its own log is not shown")]) == 1
+
+
+def test_of_a_long_log_the_beginning_is_shown_and_where_the_rest_is(
+    company: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meta_orch.defs.following.MOST_LINES", 5)
+    succeed(company)
+    (request,) = requests(company)
+    key = RunKey(PipelineKey(NAME, "report"), f"requested__trigger {firing(company).id}")
+    company.fake.say(key, *map(str, range(9)))
+    let_it_end(company, monkeypatch)
+    result = launch(company, request)
+    log = [entry.user_message for entry in company.dagster.all_logs(result.run_id)]
+    assert [line for line in log if line.isdecimal()] == ["0", "1", "2", "3", "4"]
+    assert len([line for line in log if line.startswith("Its own log goes on: http")]) == 1
 
 
 def test_what_its_gate_skips_is_not_started(company: World) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
-from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.secrets import MASK, mask_secrets
 from meta_orch.domain.time import Window
 from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi
@@ -25,6 +26,7 @@ from meta_orch.orchestrators.airflow.connecting import connect_api
 from meta_orch.orchestrators.airflow.cursor import read_cursor
 from meta_orch.orchestrators.airflow.dependencies import Dependencies
 from meta_orch.orchestrators.airflow.listing import RunLister
+from meta_orch.orchestrators.airflow.logs import read_log
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
 from meta_orch.orchestrators.airflow.transport import Transport
 from meta_orch.orchestrators.answers import RequestRefused, UnreadableJson
@@ -144,6 +146,10 @@ class AirflowOrchestrator(Orchestrator):
 
     def _lister(self) -> RunLister:
         return RunLister(self._transport, self._connected(), self._place())
+
+    def read_log(self, run: RunKey, task_runs: Collection[TaskRun], cursor: str | None) -> LogPage:
+        with self._strictly():
+            return read_log(self._transport, self._connected().root, task_runs, cursor)
 
     def check_may_start_runs(self) -> None:
         """Asks for a run of a DAG that does not exist: Airflow looks at the permission first."""

@@ -9,9 +9,10 @@ from typing import Any
 from dagster import DagsterInstance
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
-from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.time import Window
 from meta_orch.orchestrators.base import ActingRefused, Orchestrator, Server
 from meta_orch.orchestrators.dagster.changes import PAGE_SIZE, ChangesReader, Cursor
@@ -94,6 +95,9 @@ class DagsterOrchestrator(Orchestrator):
 
     def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
         return RunLister(self.instance, self._source).read_runs(runs)
+
+    def read_log(self, run: RunKey, task_runs: Collection[TaskRun], cursor: str | None) -> LogPage:
+        return self._source.read_log(run.run_id, cursor)
 
     def check_may_start_runs(self) -> None:
         self._refuse_read_only()

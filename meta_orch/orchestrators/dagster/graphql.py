@@ -16,6 +16,7 @@ from meta_orch.config.models import (
     InstanceConfig,
     NoLogin,
 )
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.secrets import mask_secrets
 from meta_orch.orchestrators.base import (
@@ -28,7 +29,12 @@ from meta_orch.orchestrators.base import (
     UnexpectedAnswer,
 )
 from meta_orch.orchestrators.dagster import queries
-from meta_orch.orchestrators.dagster.parse import ASSET_JOB, parse_repository, parse_run_row
+from meta_orch.orchestrators.dagster.parse import (
+    ASSET_JOB,
+    parse_event,
+    parse_repository,
+    parse_run_row,
+)
 from meta_orch.orchestrators.dagster.rows import OPEN_STATUSES, REQUEST_TAG, RunRow
 
 if TYPE_CHECKING:
@@ -37,6 +43,8 @@ if TYPE_CHECKING:
     from meta_orch.orchestrators.httpx_transport import Transport
 
 _MESSAGE_LENGTH = 500
+_EVENTS = 1_000
+"""Of a log, on one page."""
 
 Row = Mapping[str, Any]
 
@@ -158,6 +166,14 @@ class GraphQLSource:
                     reasons = [error["message"] for error in result.get("errors") or ()]
                     text = "; ".join(reasons) or result.get("message") or result["__typename"]
                     raise ActingRefused(self._name, f"Dagster refuses: {_shown(text)}")
+
+    def read_log(self, run_id: str, cursor: str | None) -> LogPage:
+        """What code logged, and what went wrong; that a step began or ended is no line."""
+        variables = {"run": run_id, "after": cursor, "limit": _EVENTS}
+        page = self._part(self._ask(queries.LOG, variables), "logsForRun")
+        with self._reading("a log"):
+            lines = (parse_event(event) for event in page["events"])
+            return LogPage(tuple(filter(None, lines)), page["cursor"])
 
     def cancel_run(self, run_id: str) -> None:
         found = self.read_runs_by_id([run_id])

@@ -18,6 +18,7 @@ import dagster
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.orchestrators.base import ActingRefused, OrchestratorError, Server
@@ -128,6 +129,10 @@ class InstanceSource:
         self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
     ) -> RunRow:
         raise ActingRefused(self._name, f"{pipeline.key} is started through a webserver's `url`")
+
+    def read_log(self, run_id: str, cursor: str | None) -> LogPage:
+        """Nothing: Dagster shows the log of its own run already."""
+        return LogPage((), cursor or "")
 
     def cancel_run(self, run_id: str) -> None:
         raise ActingRefused(self._name, f"run {run_id} is canceled through a webserver's `url`")

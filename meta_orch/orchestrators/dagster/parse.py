@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from meta_orch.domain.logs import LogLine
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.orchestrators.dagster.rows import TYPE, RunRow, StepRow, instant, is_mirrored
@@ -176,3 +178,15 @@ def _refs(node: Row) -> set[AssetRef]:
 
 def _sorted(refs: Iterable[AssetRef]) -> tuple[AssetRef, ...]:
     return tuple(sorted(refs, key=lambda ref: (ref.name or "", ref.uri)))
+
+
+def parse_event(event: Mapping[str, Any]) -> LogLine | None:
+    """A line of the log; None for an event that is none."""
+    level = logging.getLevelNamesMapping().get(event["level"], logging.INFO)
+    least = logging.INFO if event["__typename"] == "LogMessageEvent" else logging.WARNING
+    if level < least:
+        return None
+    text, error = event["message"], event.get("error")
+    while error:
+        text, error = f"{text}\n{error['message'].strip()}", error.get("cause")
+    return LogLine(text, level, instant(float(event["timestamp"]) / 1000), event.get("stepKey"))

@@ -164,3 +164,20 @@ mutation Terminate($run: String!) {
   }
 }
 """
+
+LOG = """
+query log($run: ID!, $after: String, $limit: Int!) {
+  logsForRun(runId: $run, afterCursor: $after, limit: $limit) {
+    __typename
+    ... on Error { message }
+    ... on EventConnection {
+      cursor
+      events {
+        __typename
+        ... on MessageEvent { message timestamp level stepKey }
+        ... on ErrorEvent { error { message cause { message } } }
+      }
+    }
+  }
+}
+"""

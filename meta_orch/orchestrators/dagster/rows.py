@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.marks import MIRRORED_TAG, PIPELINE_TAG
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run, RunKey, TaskRun
@@ -132,6 +133,8 @@ class Source(Protocol):
     def start_run(
         self, pipeline: Pipeline, *, request_id: str, parameters: Mapping[str, Any]
     ) -> RunRow: ...
+
+    def read_log(self, run_id: str, cursor: str | None) -> LogPage: ...
 
     def cancel_run(self, run_id: str) -> None: ...
 

@@ -10,9 +10,10 @@ from hashlib import sha256
 from typing import Any
 
 from meta_orch.config.models import InstanceConfig, TokenLogin
+from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
-from meta_orch.domain.runs import Run, RunKey
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.time import Window
 from meta_orch.orchestrators.ahead import ReadAhead
 from meta_orch.orchestrators.answers import RequestRefused
@@ -29,6 +30,7 @@ from meta_orch.orchestrators.prefect.client import PrefectApi
 from meta_orch.orchestrators.prefect.cursor import Cursor
 from meta_orch.orchestrators.prefect.links import Links, api_url
 from meta_orch.orchestrators.prefect.listing import RunLister
+from meta_orch.orchestrators.prefect.logs import read_log
 from meta_orch.orchestrators.prefect.parse import (
     parse_concurrency_limit,
     parse_run,
@@ -171,6 +173,10 @@ class PrefectOrchestrator(Orchestrator):
 
     def read_runs(self, runs: Collection[RunKey]) -> RunDetails:
         return self._lister.read_runs(runs)
+
+    def read_log(self, run: RunKey, task_runs: Collection[TaskRun], cursor: str | None) -> LogPage:
+        """One request, and one more for every 200 lines."""
+        return read_log(self._api, run, task_runs, cursor)
 
     @property
     def _lister(self) -> RunLister:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
+from meta_orch_tests.orchestrators.airflow import simulated_log
 from meta_orch_tests.orchestrators.airflow.servers import empty_airflow
 from meta_orch_tests.support.loopback import Reply, Request
 
@@ -291,6 +292,18 @@ class SimulatedAirflow:
         ]
         return Reply({"task_instances": [*tries, *rows], "total_entries": len(tries) + len(rows)})
 
+    def _log(self, request: Request, dag_id: str, run_id: str, task_id: str, tried: str) -> Reply:
+        run, attempt, query = self._find(dag_id, run_id), int(tried), dict(request.query)
+        rows = self._tasks_of(run) if run else []
+        index = int(query["map_index"])
+        for row in rows:
+            if (row["task_id"], row["map_index"]) == (task_id, index):
+                has_ended = attempt < row["try_number"] or row["end_date"] is not None
+                entries = simulated_log.log_of(row, attempt)
+                token = query.get("token")
+                return Reply(simulated_log.answer(entries, token, has_ended=has_ended))
+        return Reply({"detail": "TaskInstance not found"}, status=404)
+
     def _list_dags(self, request: Request) -> Reply:
         query = dict(request.query)
         found = [
@@ -362,6 +375,7 @@ _ROUTES = (
     (r"PATCH /api/v2/dags/([^/]+)/dagRuns/([^/]+)/setNote", "_note"),
     (r"POST /api/v2/dags/([^/]+)/dagRuns/([^/]+)/clear", "_clear_run"),
     (r"GET /api/v2/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/tries", "_tries"),
+    (r"GET /api/v2/dags/([^/]+)/dagRuns/([^/]+)/taskInstances/([^/]+)/logs/(\d+)", "_log"),
     (r"GET /api/v2/dagSources/([^/]+)", "_source"),
     (r"GET /api/v2/assets", "_assets"),
     (r"GET /api/v2/pools", "_pools"),

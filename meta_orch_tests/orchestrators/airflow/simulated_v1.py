@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from meta_orch_tests.orchestrators.airflow import simulated_log
 from meta_orch_tests.orchestrators.airflow.servers import PASSWORD
 from meta_orch_tests.orchestrators.airflow.simulated import SimulatedAirflow
 from meta_orch_tests.support.loopback import Reply, Request
@@ -79,6 +80,8 @@ def _refuse(request: Request) -> Reply | None:
 def _told_by_v1(body: Any) -> Any:
     if not isinstance(body, Mapping):
         return body
+    if "continuation_token" in body:
+        return simulated_log.told_by_v1(body)
     if "dags" in body:
         return {**body, "dags": [_dag(row) for row in body["dags"]]}
     return _dag(body) if "timetable_summary" in body else body

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from logging import ERROR, INFO
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -40,7 +41,7 @@ class PrefectInMemory:
         self.version: str = rows.get("version", "3.8.8")
         kinds = (
             *("flows", "deployments", "flow_runs", "task_runs"),
-            *("work_pools", "concurrency_limits", "events"),
+            *("work_pools", "concurrency_limits", "events", "logs"),
         )
         self.rows: dict[str, dict[str, Row]] = {
             kind: {row["id"]: row for row in rows.get(kind, ())} for kind in kinds
@@ -108,6 +109,19 @@ class PrefectInMemory:
             "related": [],
         }
         self.rows["events"][event["id"]] = event
+
+    def log(
+        self, run: Row, message: str, level: int = INFO, *, task_run_id: str | None = None
+    ) -> None:
+        row = {
+            "id": str(uuid5(NOWHERE, f"log {len(self.rows['logs'])}")),
+            "flow_run_id": run["id"],
+            "task_run_id": task_run_id,
+            "level": level,
+            "message": message,
+            "timestamp": self._tick(),
+        }
+        self.rows["logs"][row["id"]] = row
 
     # What it answers.
 
@@ -206,6 +220,7 @@ class PrefectInMemory:
             if run["state_type"] == "SCHEDULED" and due and not is_planned:
                 self.set_state(run, "RUNNING")
                 run["run_count"] += 1
+                self.log(run, f"Beginning flow run '{run['name']}'")
             elif run["state_type"] == "RUNNING":
                 self._finish(run)
 
@@ -221,6 +236,9 @@ class PrefectInMemory:
                 times = {"start_time": run["start_time"], "end_time": self.now.isoformat()}
                 begun = times if task["start_time"] else {}
                 self.rows["task_runs"][own] = {**task, "id": own, "flow_run_id": run["id"], **begun}
+                if task["state_type"] == "FAILED":
+                    self.log(run, task["state"]["message"], ERROR, task_run_id=own)
+        self.log(run, f"Finished in state {like['state_name']}()")
         self.set_state(run, like["state_type"], like["state_name"])
 
     def _create_run(self, deployment_id: str, body: Row) -> Reply:
@@ -322,6 +340,8 @@ def _field(name: str, test: Row) -> Matches:
         match operator:
             case "any_":
                 tests.append(lambda row, value=value: row.get(name) in value)
+            case "ge_":
+                tests.append(lambda row, value=value: row[name] >= value)
             case "is_null_":
                 tests.append(lambda row, value=value: (row.get(name) is None) is value)
             case "after_":
@@ -338,6 +358,7 @@ def _sorted(rows: Iterable[Row], sort: str) -> list[Row]:
     field = {
         "ID_DESC": "id",
         "NAME_ASC": "name",
+        "TIMESTAMP_ASC": "timestamp",
         "UPDATED_DESC": "updated",
         "END_TIME_DESC": "end_time",
         "NEXT_SCHEDULED_START_TIME_ASC": "next_scheduled_start_time",
