@@ -291,15 +291,15 @@ class MetaOrchConfig(Section):
         cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> tuple[TriggerConfig, ...]:
         triggers: tuple[TriggerConfig, ...] = validate(value)
-        instances = {instance.name for instance in info.data.get("instances", ())}
-        faults = [
-            *_repeated_names(triggers, "a trigger"),
-            *(
-                _fault((index, "run"), trigger.run, _no_such_instance(instances))
-                for index, trigger in enumerate(triggers)
-                if instances and trigger.run.partition("/")[0] not in instances
-            ),
-        ]
+        instances = {instance.name: instance for instance in info.data.get("instances", ())}
+        faults = [*_repeated_names(triggers, "a trigger")]
+        for index, trigger in enumerate(triggers):
+            instance = instances.get(trigger.run.partition("/")[0])
+            if instances and instance is None:
+                faults.append(_fault((index, "run"), trigger.run, _no_such_instance(instances)))
+            elif instance is not None and instance.type == "dagster" and instance.url is None:
+                text = f"needs the webserver's `url` at the instance {instance.name}, to start runs"
+                faults.append(_fault((index, "run"), trigger.run, text))
         if faults:
             raise ValidationError.from_exception_data("triggers", faults, hide_input=True)
         return triggers

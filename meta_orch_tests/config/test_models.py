@@ -54,7 +54,7 @@ def test_two_triggers_of_one_name_are_refused() -> None:
 
 
 def test_a_trigger_starts_what_an_instance_has() -> None:
-    instances = (InstanceConfig(name="a", type="dagster"),)
+    instances = (InstanceConfig(name="a", type="dagster", url="http://dagster"),)
     assert MetaOrchConfig(instances=instances, triggers=(trigger(),)).triggers
     with pytest.raises(ValidationError, match=r"is in no instance; .* with one of: a"):
         MetaOrchConfig(instances=instances, triggers=(trigger(run="b/report"),))
@@ -69,6 +69,12 @@ def test_a_trigger_waits_for_all_or_for_any(when: dict[str, Any]) -> None:
 def test_parameters_of_a_trigger_refer_to_what_there_is() -> None:
     with pytest.raises(ValidationError, match="refers to upstrem"):
         trigger(parameters={"day": "{{ upstrem.due_at }}"})
+
+
+def test_a_trigger_starts_jobs_of_a_dagster_whose_webserver_is_known() -> None:
+    instances = (InstanceConfig(name="a", type="dagster"),)
+    with pytest.raises(ValidationError, match="needs the webserver's `url` at the instance a"):
+        MetaOrchConfig(instances=instances, triggers=(trigger(),))
 
 
 def test_a_secret_does_not_stand_among_the_parameters_of_a_trigger() -> None:
