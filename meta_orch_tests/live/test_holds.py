@@ -4,7 +4,7 @@ and both run. What a person paused stays paused."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from meta_orch.demo.processes import wait_until
 from meta_orch.demo.servers import AirflowServer, PrefectServer
 from meta_orch.domain.actions import ActionKind, Outcome
 from meta_orch.domain.holds import HoldState
+from meta_orch.domain.overrides import Override
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.orchestrators.base import Orchestrator
 from meta_orch.store import Store
@@ -27,6 +28,12 @@ pytestmark = pytest.mark.live
 
 PASSWORD = "META_ORCH_HOLDS_PASSWORD"
 DEPLOYMENT = "sums/manual"
+HOUR = timedelta(hours=1)
+PAUSED_AND_RESUMED = [(ActionKind.PAUSE, Outcome.DONE), (ActionKind.RESUME, Outcome.DONE)]
+DAGS = (
+    *("held_source", "held_report", "held_skipped", "held_by_a_person"),
+    *("held_overridden", "held_for_seconds"),
+)
 _DAGS = """\
 import pendulum
 from pathlib import Path
@@ -49,7 +56,10 @@ def report():
 
 
 held_source()
-for name in ("held_report", "held_skipped", "held_by_a_person"):
+for name in (
+    *("held_report", "held_skipped", "held_by_a_person"),
+    *("held_overridden", "held_for_seconds", "held_in_thought"),
+):
     dag(dag_id=name, schedule={cron!r}, start_date=pendulum.parse({start!r}), catchup=False)(
         report
     )()
@@ -64,7 +74,14 @@ class Company:
     """An Airflow and a Prefect that are ticked by hand, over real servers."""
 
     def __init__(
-        self, airflow: AirflowServer, prefect: PrefectServer, folder: Path, dagster: DagsterInstance
+        self,
+        airflow: AirflowServer,
+        prefect: PrefectServer,
+        folder: Path,
+        dagster: DagsterInstance,
+        *,
+        include: tuple[str, ...] = DAGS,
+        acting: str = "live",
     ) -> None:
         self.airflow, self.prefect, self.dagster = airflow, prefect, dagster
         login = {
@@ -83,7 +100,7 @@ class Company:
                         "type": "airflow",
                         "url": airflow.url,
                         "login": login,
-                        "include": ["held_*"],
+                        "include": list(include),
                     },
                     {
                         **common,
@@ -99,14 +116,19 @@ class Company:
                         "airflow/held_report",
                         "airflow/held_skipped",
                         "airflow/held_by_a_person",
+                        "airflow/held_overridden",
+                        "airflow/held_for_seconds",
+                        "airflow/held_in_thought",
                         f"prefect/{DEPLOYMENT}",
                     )
                 ],
                 "gates": [
                     {"downstream": "airflow/held_skipped", "on_failure": "skip"},
+                    {"downstream": "airflow/held_for_seconds", "hold_at_most": "1s"},
                     {"downstream": "*"},
                 ],
-                "store": {"path": str(folder / "store.duckdb")},
+                "acting": acting,
+                "store": {"path": str(folder / f"{acting}.duckdb")},
             }
         )
         self.store = Store(self.config.store.path)
@@ -209,7 +231,7 @@ def company(
     with DagsterInstance.ephemeral() as dagster:
         company = Company(airflow_server, prefect_server, fixed.parent, dagster)
         schedules = f"/api/deployments/{company.deployment['id']}/schedules"
-        airflow_server.wait_for_dags(["held_source", "held_report", "held_skipped"])
+        airflow_server.wait_for_dags([*DAGS, "held_in_thought"])
         (schedule,) = prefect_server.request(
             "POST", schedules, [{"schedule": {"cron": cron, "timezone": "UTC"}, "active": True}]
         )
@@ -221,16 +243,33 @@ def company(
             file.unlink()
 
 
+@pytest.fixture
+def watching(company: Company, fixed: Path) -> Iterator[Company]:
+    """The same servers, with a gate that only records what it would do."""
+    with DagsterInstance.ephemeral() as dagster:
+        watching = Company(
+            company.airflow,
+            company.prefect,
+            fixed.parent,
+            dagster,
+            include=("held_source", "held_in_thought"),
+            acting="dry-run",
+        )
+        yield watching
+        watching.close()
+
+
 def test_a_failure_holds_what_depends_on_it_in_both_and_its_repair_lets_both_run(
-    company: Company, fixed: Path, due_at: datetime
+    company: Company, watching: Company, fixed: Path, due_at: datetime
 ) -> None:
     airflow, prefect = company.airflow, company.prefect
     company.airflow.request(
         "PATCH", "/api/v2/dags/held_by_a_person?update_mask=is_paused", {"is_paused": True}
     )
-    company.load()
-    company.tick()  # what there is
-    company.load()
+    for each in (company, watching):
+        each.load()
+        each.tick()  # what there is
+        each.load()
     broken = airflow.start_run("held_source")
     wait_until(
         lambda: airflow.run_state("held_source", broken) == "failed",
@@ -242,14 +281,33 @@ def test_a_failure_holds_what_depends_on_it_in_both_and_its_repair_lets_both_run
         "the DAG and the deployment to be held",
     )
     assert now() < due_at
+    override = Override(
+        ("airflow", "held_overridden"), "ada", "it reads no more of it", now(), due_at + HOUR
+    )
+    with company.store.write() as writer:
+        writer.save_override(override)
     while now() < due_at + timedelta(seconds=20):
         company.tick()
+        watching.tick()
         time.sleep(2)
     assert company.dag_runs("held_report") == []
     assert company.flow_runs(due_at - timedelta(minutes=1)) == []
     states = company.hold_states()
     assert states["held_report"] is states[DEPLOYMENT] is HoldState.HELD
     assert "held_by_a_person" not in states
+
+    # What somebody lets run, and what was held for as long as may be, ran at its time.
+    for dag, state in (
+        ("held_overridden", HoldState.RELEASED),
+        ("held_for_seconds", HoldState.EXPIRED),
+    ):
+        assert states[dag] is state
+        assert [run["state"] for run in company.dag_runs(dag)] == ["success"]
+        assert company.actions(f"airflow/{dag}") == PAUSED_AND_RESUMED
+
+    # What is only watched ran, and it is on record that it would have been held.
+    assert [run["state"] for run in company.dag_runs("held_in_thought")] == ["success"]
+    assert watching.actions("airflow/held_in_thought")[0] == (ActionKind.PAUSE, Outcome.DRY_RUN)
 
     # The run that was to be skipped did not take place, and its DAG is on again.
     assert states["held_skipped"] is HoldState.SKIPPED
@@ -288,10 +346,7 @@ def test_a_failure_holds_what_depends_on_it_in_both_and_its_repair_lets_both_run
     for _ in range(3):
         company.tick()
     assert both_ran()
-    assert company.actions("airflow/held_report") == [
-        (ActionKind.PAUSE, Outcome.DONE),
-        (ActionKind.RESUME, Outcome.DONE),
-    ]
+    assert company.actions("airflow/held_report") == PAUSED_AND_RESUMED
     assert company.actions(f"prefect/{DEPLOYMENT}") == [
         (ActionKind.PAUSE, Outcome.DONE),
         (ActionKind.START_RUN, Outcome.DONE),
