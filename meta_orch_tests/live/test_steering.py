@@ -34,10 +34,28 @@ TRIGGERS = {
     "further": (f"dagster/{LOCATION}/sums", "airflow/cleans_raw", {}),
     "last": ("airflow/cleans_raw", "prefect/parent/manual", {}),
 }
+MORE_TRIGGERS = {
+    # By what else there is to wait for, and how.
+    "debounced": {"when": {"any": ["airflow/signal"]}, "debounce": "20s", "run": "airflow/reacts"},
+    "sleeper": {"when": {"any": ["airflow/signal"]}, "debounce": "1s", "run": "airflow/sleeps"},
+    "late": {
+        "when": {"any": ["airflow/tardy"]},
+        "state": "late",
+        "late_after": "5s",
+        "run": "airflow/reacts_to_delay",
+    },
+    "checked": {
+        "when": {"any": ["airflow/asked_source"]},
+        "check": "last_run_succeeded",
+        "state": "failure",
+        "run": "airflow/reacts_to_check",
+    },
+}
 GATED_DAGS = """\
 from datetime import timedelta
 from pathlib import Path
 
+from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, dag, task
 from gate_copy import GateSensor
@@ -65,6 +83,17 @@ with DAG("asking", schedule=None):
         poke_interval=20,
     )
     gate >> EmptyOperator(task_id="after")
+
+for name in ("signal", "reacts", "reacts_to_delay", "reacts_to_check"):
+    with DAG(name, schedule=None):
+        EmptyOperator(task_id="only")
+with DAG("sleeps", schedule=None):
+    BashOperator(task_id="only", bash_command="sleep 600")
+with DAG("tardy", schedule="* * * * *", catchup=False, max_active_runs=1):
+    BashOperator(task_id="only", bash_command="sleep 600")
+"""
+TERMINATE = """
+mutation terminate($run: String!) { terminateRun(runId: $run) { __typename } }
 """
 GATED_FLOW = """\
 import sys
@@ -177,7 +206,8 @@ def company(
         "triggers": [
             {"name": name, "when": {"any": [upstream]}, "run": run, "parameters": parameters}
             for name, (upstream, run, parameters) in TRIGGERS.items()
-        ],
+        ]
+        + [{"name": name, **settings} for name, settings in MORE_TRIGGERS.items()],
         "edges": [{"upstream": "airflow/asked_source", "downstream": "airflow/asking"}],
         "gates": [{"downstream": "airflow/asking"}],
         "dagster": {"webserver_url": server.url},
@@ -197,10 +227,11 @@ def company(
         def is_ready() -> bool:
             shown = read_shown(server)
             wanted = {tuple(run.split("/")) for _, run, _ in TRIGGERS.values()}
+            wanted |= {tuple(more["run"].split("/")) for more in MORE_TRIGGERS.values()}
             if not wanted <= shown.keys():
                 return False
             with store.read() as reader:
-                return reader.triggers.since().keys() == TRIGGERS.keys()
+                return reader.triggers.since().keys() == TRIGGERS.keys() | MORE_TRIGGERS.keys()
 
         _wait(is_ready, "the pipelines to show and the triggers to be watched")
         yield company
@@ -244,6 +275,7 @@ def test_a_run_starts_the_next_through_all_three_and_each_once(
     log = company.log(third["runId"])
     assert any("square" in line and "success" in line for line in log), log
     assert any(line.startswith("The run is success") for line in log), log
+    assert any(line.startswith("total: ") and "Returned value was: 14" in line for line in log), log
     with company.store.read() as reader:
         started = [a for a in reader.actions() if a.by == "trigger third"]
     assert [action.after for action in started] == [dag_run["dag_run_id"]]
@@ -286,6 +318,42 @@ def test_a_dag_and_a_flow_that_ask_for_their_gate_wait_for_it(
     _wait(lambda: airflow_server.run_state("asked_source", good) == "success", "it to succeed")
     _wait(lambda: airflow_server.run_state("asking", waiting) == "success", "the DAG to go on")
     ask("airflow/asking", 60)
+
+
+def test_what_is_late_what_fails_a_check_and_what_comes_twice_start_one_run_each(
+    company: Company, airflow_server: AirflowServer
+) -> None:
+    """After the test above, in which the source has failed. The DAG that is late ran into its next
+    tick all the while."""
+    for _ in range(2):
+        run = airflow_server.start_run("signal")
+        _wait(lambda run=run: airflow_server.run_state("signal", run) == "success", "the signal")
+    for trigger in ("late", "checked"):
+        _wait(
+            lambda trigger=trigger: any(
+                firing.state is FiringState.SUCCEEDED for firing in company.firings(trigger)
+            ),
+            f"{trigger} to have started its run",
+        )
+    firing = company.wait_for("debounced", FiringState.SUCCEEDED)
+    assert firing.reason == "airflow/signal succeeded"
+    assert len(airflow_server.request("GET", "/api/v2/dags/reacts/dagRuns")["dag_runs"]) == 1
+
+
+def test_to_terminate_the_dagster_run_ends_what_it_follows(
+    company: Company, airflow_server: AirflowServer
+) -> None:
+    (firing, *_) = company.firings("sleeper")
+    _wait(lambda: company.firings("sleeper")[0].run_id is not None, "the run to be started")
+    (firing, *_) = company.firings("sleeper")
+    run_id = str(firing.run_id)
+    _wait(lambda: airflow_server.run_state("sleeps", run_id) == "running", "it to run")
+    (following, *_) = company.dagster_runs(firing)
+    company.dagster.graphql(TERMINATE, run=following["runId"])
+    _wait(lambda: airflow_server.run_state("sleeps", run_id) == "failed", "it to end")
+    _wait(lambda: company.firings("sleeper")[0].state is FiringState.CANCELED, "it to be told")
+    (following, *_) = company.dagster_runs(firing)
+    assert following["status"] == "CANCELED"
 
 
 def _flow_runs(prefect: PrefectServer, flow: str, since: datetime) -> list[dict[str, Any]]:
