@@ -51,6 +51,7 @@ from meta_orch.config.values import (
 
 __all__ = [
     "LOGIN_TYPES",
+    "AnalyticsConfig",
     "ApiKeyLogin",
     "BasicLogin",
     "BearerLogin",
@@ -226,6 +227,17 @@ class SuggestionsConfig(Section):
     """The time zone of `cron`."""
 
 
+class AnalyticsConfig(Section):
+    """What the history is asked for, and when."""
+
+    critical_path_runs: int = Field(default=30, ge=1)
+    """How many of a pipeline's last successful runs its critical path is worked out of."""
+    cron: Cron = "15 5 * * *"
+    """When it is."""
+    timezone: TimeZone = "UTC"
+    """The time zone of `cron`."""
+
+
 class ReconciliationConfig(Section):
     """When the store is compared with what each server has, and repaired."""
 
@@ -259,6 +271,7 @@ class MetaOrchConfig(Section):
     """Where OpenLineage events are, which tell what pipelines read and write."""
     store: StoreConfig = StoreConfig()
     reconciliation: ReconciliationConfig = ReconciliationConfig()
+    analytics: AnalyticsConfig = AnalyticsConfig()
     dagster: DagsterConfig = DagsterConfig()
 
     @field_validator("instances", mode="wrap")

@@ -15,6 +15,8 @@ from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig
 from meta_orch.defs import names
 from meta_orch.defs.actions import actions_spec
+from meta_orch.defs.analytics import JOB_NAME as ANALYTICS_JOB_NAME
+from meta_orch.defs.analytics import build_analytics
 from meta_orch.defs.assets import instance_spec, pipeline_specs
 from meta_orch.defs.backlog import Backlog, build_backlog_job
 from meta_orch.defs.checks import build_checks
@@ -118,6 +120,7 @@ def build_definitions(
         *map(names.reconciliation_name, instances),
         JOB_NAME,
         EDGES_JOB_NAME,
+        ANALYTICS_JOB_NAME,
     }
     jobs = names.job_names((p.key for p in pipelines), reserved=reserved)
     known_gates = KnownGates(config)
@@ -145,6 +148,7 @@ def build_definitions(
     ]
     prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
     edges_asset, edges_schedule = build_edges(config, store, clock)
+    paths_asset, paths_schedule = build_analytics(config, store, clock)
     starter = Starter(store, connect, clock)
     pipeline_jobs = build_jobs(pipelines, instances, jobs, starter)
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
@@ -153,6 +157,7 @@ def build_definitions(
             *(instance_spec(i, len(by_instance[i.name])) for i in config.instances),
             *pipeline_specs(pipelines, instances, edges, jobs),
             edges_asset,
+            paths_asset,
             actions_spec(),
         ],
         asset_checks=[
@@ -168,6 +173,7 @@ def build_definitions(
             *(schedule for _, schedule in reconciliations),
             prune_schedule,
             edges_schedule,
+            paths_schedule,
         ],
         sensors=[
             *map(build_sensor, collectors, backlog_definitions),

@@ -69,6 +69,12 @@ EDGES_PROPOSED: Final = f"{PREFIX}/edges_proposed"
 PROPOSALS: Final = f"{PREFIX}/proposals"
 VIOLATIONS: Final = f"{PREFIX}/violations"
 
+# On the assets of the analytics.
+PIPELINES_REFRESHED: Final = f"{PREFIX}/pipelines_refreshed"
+RUNS_ANALYSED: Final = f"{PREFIX}/runs_analysed"
+SECONDS: Final = f"{PREFIX}/seconds"
+WORST_TASKS: Final = f"{PREFIX}/worst_tasks"
+
 # On the asset of the actions.
 ACTIONS: Final = f"{PREFIX}/actions"
 ACTIONS_FAILED: Final = f"{PREFIX}/actions_failed"

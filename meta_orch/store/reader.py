@@ -29,6 +29,7 @@ from meta_orch.store.history import Coincidence, Race, find_coincidences, find_r
 from meta_orch.store.lineage import LineageReader
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
+from meta_orch.store.tracing import TraceReader
 from meta_orch.store.triggering import TriggerReader
 
 if TYPE_CHECKING:
@@ -215,6 +216,11 @@ class StoreReader:
     def lineage(self) -> LineageReader:
         """What OpenLineage events told."""
         return LineageReader(self._connection)
+
+    @property
+    def traces(self) -> TraceReader:
+        """Runs with all their tasks, and where pipelines lose their time."""
+        return TraceReader(self._connection)
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

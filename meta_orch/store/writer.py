@@ -21,6 +21,7 @@ from meta_orch.store.lineage import LineageWriter
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.retention import Expired, forget_expired
 from meta_orch.store.sql import query
+from meta_orch.store.tracing import TraceWriter
 from meta_orch.store.triggering import TriggerWriter
 
 STATED = frozenset({EdgeKind.DATA, EdgeKind.TRIGGER, EdgeKind.DECLARED})
@@ -164,6 +165,10 @@ class StoreWriter(StoreReader):
     @property
     def lineage(self) -> LineageWriter:
         return LineageWriter(self._connection)
+
+    @property
+    def traces(self) -> TraceWriter:
+        return TraceWriter(self._connection)
 
     def save_asset_facts(self, facts: Mapping[AssetPath, AssetFact], now: datetime) -> None:
         """Keep what is known of Dagster assets, in place of what was."""

@@ -27,6 +27,7 @@ SECTIONS = {
     "store": models.StoreConfig,
     "store.retention": models.Retention,
     "reconciliation": models.ReconciliationConfig,
+    "analytics": models.AnalyticsConfig,
     "dagster": models.DagsterConfig,
 }
 

@@ -25,6 +25,7 @@ VIEWS = [
     "dataset_uses",
     *("gate_overrides", "holds", "actions", "firings"),
     "kept_runs",
+    *("critical_paths", "critical_path_tasks"),
 ]
 
 

@@ -1,0 +1,1 @@
+"""What the history tells: where runs lose their time."""

@@ -1,0 +1,62 @@
+"""Runs with all their tasks, and where pipelines lose their time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.runs import Run, TaskRun
+from meta_orch.store import rows
+from meta_orch.store.sql import query
+
+
+class TraceReader:
+    """Get it from `StoreReader.traces`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def last_runs(
+        self, pipelines: Iterable[PipelineKey], *, most: int
+    ) -> Iterator[tuple[Run, tuple[TaskRun, ...]]]:
+        """Of each pipeline the last successful runs, each with every attempt of its task runs; by
+        pipeline, the last first."""
+        documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
+        found = self._fetch("traced_runs", documents=documents, most=most)
+        for run, task_runs in found:
+            yield (
+                rows.run_from_document(rows.from_text(run)),
+                tuple(rows.task_run_from_document(row) for row in json.loads(task_runs)),
+            )
+
+    def out_of_date(self) -> tuple[PipelineKey, ...]:
+        """Pipelines with successful runs that came since their critical path was worked out."""
+        return tuple(PipelineKey(*row) for row in self._fetch("pipelines_to_trace"))
+
+    def worst(self, most: int) -> list[tuple[Any, ...]]:
+        """The tasks that would save most if they were faster: instance, pipeline, task, seconds
+        saved, seconds that the pipeline takes, share of runs on the path, runs."""
+        return self._fetch("worst_critical_paths", most=most)
+
+    def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query(name), parameters).fetchall()
+
+
+class TraceWriter(TraceReader):
+    """Get it from `StoreWriter.traces`."""
+
+    def save(self, paths: Iterable[rows.Document], now: datetime) -> None:
+        """Keep critical paths, as `merge_critical_paths.sql` has them."""
+        documents = [rows.to_text(path) for path in paths]
+        if documents:
+            parameters = {"documents": documents, "now": now}
+            self._connection.execute(query("merge_critical_paths"), parameters)
+
+    def forget_removed(self) -> None:
+        """Remove those of pipelines that no longer exist."""
+        self._connection.execute(query("forget_critical_paths"))
