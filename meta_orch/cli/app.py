@@ -22,6 +22,7 @@ COMMANDS = {
     "actions": "meta_orch.cli.actions:actions",
     "undo": "meta_orch.cli.actions:undo",
     "impact": "meta_orch.cli.lineage:impact",
+    "sla": "meta_orch.cli.sla:sla",
     "critical-path": "meta_orch.cli.critical_path:critical_path",
     "why": "meta_orch.cli.lineage:why",
     "prune": "meta_orch.cli.prune:prune",

@@ -34,6 +34,7 @@ from meta_orch.config.logins import (
     TokenLogin,
 )
 from meta_orch.config.openlineage import OpenLineageConfig
+from meta_orch.config.slas import SlaConfig
 from meta_orch.config.values import (
     AssetKeyText,
     Cron,
@@ -71,6 +72,7 @@ __all__ = [
     "Retention",
     "Secret",
     "Section",
+    "SlaConfig",
     "StoreConfig",
     "SuggestionsConfig",
     "Timeouts",
@@ -263,6 +265,8 @@ class MetaOrchConfig(Section):
     """What pipelines wait for before they run."""
     triggers: tuple[TriggerConfig, ...] = ()
     """What starts pipelines when others have run."""
+    slas: tuple[SlaConfig, ...] = ()
+    """What pipelines promise."""
     acting: Literal["live", "dry-run"] = "live"
     """Whether what gates and triggers decide is done, where an instance is not `read_only`, or only
     recorded as what would have been done."""
@@ -316,6 +320,16 @@ class MetaOrchConfig(Section):
         if faults:
             raise ValidationError.from_exception_data("triggers", faults, hide_input=True)
         return triggers
+
+    @field_validator("slas", mode="wrap")
+    @classmethod
+    def _have_names(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler
+    ) -> tuple[SlaConfig, ...]:
+        slas: tuple[SlaConfig, ...] = validate(value)
+        if faults := list(_repeated_names(slas, "an SLA")):
+            raise ValidationError.from_exception_data("slas", faults, hide_input=True)
+        return slas
 
     @field_validator("openlineage", mode="wrap")
     @classmethod

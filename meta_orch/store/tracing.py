@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -33,6 +33,19 @@ class TraceReader:
                 rows.run_from_document(rows.from_text(run)),
                 tuple(rows.task_run_from_document(row) for row in json.loads(task_runs)),
             )
+
+    def runs_since(self, pipelines: Iterable[PipelineKey], since: datetime) -> Iterator[Run]:
+        """Runs that ended since, or have not; in no order."""
+        documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
+        for (text,) in self._fetch("promised_runs", documents=documents, since=since):
+            yield rows.run_from_document(rows.from_text(text))
+
+    def known_since(self) -> Mapping[PipelineKey, datetime]:
+        """When each pipeline that exists was first read, or its first run that is known was due."""
+        return {
+            PipelineKey(instance, name): datetime.fromtimestamp(seconds, UTC)
+            for instance, name, seconds in self._fetch("known_since")
+        }
 
     def out_of_date(self) -> tuple[PipelineKey, ...]:
         """Pipelines with successful runs that came since their critical path was worked out."""

@@ -22,6 +22,7 @@ SECTIONS = {
     "gates[]": models.GateConfig,
     "triggers[]": models.TriggerConfig,
     "triggers[].when": models.WhenConfig,
+    "slas[]": models.SlaConfig,
     "suggestions": models.SuggestionsConfig,
     "openlineage[]": models.OpenLineageConfig,
     "store": models.StoreConfig,
