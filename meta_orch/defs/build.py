@@ -31,6 +31,7 @@ from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
+from meta_orch.defs.sla_sensor import build_sla_sensor
 from meta_orch.defs.starting import Starter
 from meta_orch.defs.triggers import build_trigger_sensor
 from meta_orch.dependencies.acting import Actor
@@ -177,6 +178,7 @@ def build_definitions(
         ],
         sensors=[
             *map(build_sensor, collectors, backlog_definitions),
+            *build_sla_sensor(config, store, [p.key for p in pipelines], clock),
             *build_lineage_sensor(config.openlineage, store, clock),
             *build_trigger_sensor(
                 config, store, jobs, pipeline_jobs, gates=known_gates, clock=clock

@@ -6,6 +6,7 @@ times from what the store holds.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -21,10 +22,17 @@ from dagster import (
     op,
 )
 
+from meta_orch.analytics.promises import kept_promises
 from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.defs import metadata, names
-from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED, UPSTREAMS_ARE_READY
+from meta_orch.defs.evaluations import (
+    COLLECTOR_IS_FRESH,
+    LAST_RUN_SUCCEEDED,
+    MEETS_SLA,
+    UPSTREAMS_ARE_READY,
+)
 from meta_orch.defs.gates import evaluate_gate, gate_spec
+from meta_orch.defs.slas import evaluate_promises, promises_of, sla_spec
 from meta_orch.dependencies.gates import Gatekeeper
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run, TaskRun
@@ -190,6 +198,11 @@ def _build_checks(
     by_asset = {names.asset_key(pipeline): pipeline for pipeline in pipelines}
     specs = [spec for asset in by_asset for spec in _specs(asset, instance)]
     specs += [gate_spec(asset) for asset, pipeline in by_asset.items() if pipeline in gated]
+    specs += [
+        sla_spec(asset)
+        for asset, pipeline in by_asset.items()
+        if any(fnmatchcase(str(pipeline), sla.pipelines) for sla in config.slas)
+    ]
     if number == 1:
         specs.append(_freshness_spec(names.instance_key(instance.name), instance))
     # `multi_asset_check` names outputs after assets, which may be called what no output can be.
@@ -211,11 +224,18 @@ def _build_checks(
                 if check.name == UPSTREAMS_ARE_READY
             ]
             decisions = Gatekeeper(reader, config, now).decide_all(asked) if asked else {}
+            is_promised = any(
+                check.name == MEETS_SLA for check in context.selected_asset_check_keys
+            )
+            promises = promises_of(kept_promises(reader, config.slas, now) if is_promised else ())
         for check in sorted(context.selected_asset_check_keys, key=AssetCheckKey.to_user_string):
             if check.name == COLLECTOR_IS_FRESH:
                 yield evaluate_freshness(check.asset_key, instance, status, now)
             elif check.name == UPSTREAMS_ARE_READY:
                 yield evaluate_gate(decisions[by_asset[check.asset_key].path])
+            elif check.name == MEETS_SLA:
+                pipeline = by_asset[check.asset_key]
+                yield evaluate_promises(pipeline, promises.get(pipeline, ()))
             else:
                 pipeline = by_asset[check.asset_key]
                 yield evaluate_last_run(pipeline, runs.get(pipeline))

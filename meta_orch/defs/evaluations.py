@@ -9,6 +9,7 @@ from dagster import AssetCheckEvaluation, AssetCheckResult
 LAST_RUN_SUCCEEDED: Final = "last_run_succeeded"
 COLLECTOR_IS_FRESH: Final = "collector_is_fresh"
 UPSTREAMS_ARE_READY: Final = "upstreams_are_ready"
+MEETS_SLA: Final = "meets_sla"
 BLOCKING: Final = frozenset({LAST_RUN_SUCCEEDED, UPSTREAMS_ARE_READY})
 """`AutomationCondition.all_deps_blocking_checks_passed()` waits for these downstream."""
 

@@ -69,6 +69,10 @@ EDGES_PROPOSED: Final = f"{PREFIX}/edges_proposed"
 PROPOSALS: Final = f"{PREFIX}/proposals"
 VIOLATIONS: Final = f"{PREFIX}/violations"
 
+# On checks of what pipelines promise.
+SLA_SHARE: Final = f"{PREFIX}/sla_share"
+SLA_MISSES: Final = f"{PREFIX}/sla_misses"
+
 # On the assets of the analytics.
 PIPELINES_REFRESHED: Final = f"{PREFIX}/pipelines_refreshed"
 RUNS_ANALYSED: Final = f"{PREFIX}/runs_analysed"

@@ -19,7 +19,13 @@ from dagster import (
 )
 
 from meta_orch.config import EdgeConfig, InstanceConfig, MetaOrchConfig, StoreConfig
-from meta_orch.config.models import DagsterConfig, GateConfig, OpenLineageConfig, TriggerConfig
+from meta_orch.config.models import (
+    DagsterConfig,
+    GateConfig,
+    OpenLineageConfig,
+    SlaConfig,
+    TriggerConfig,
+)
 from meta_orch.defs import build_definitions
 from meta_orch.defs.mirror import latest_verdicts
 from meta_orch.domain.runs import Run
@@ -43,6 +49,7 @@ class World:
     edges: tuple[EdgeConfig, ...] = ()
     gates: tuple[GateConfig, ...] = ()
     triggers: tuple[TriggerConfig, ...] = ()
+    slas: tuple[SlaConfig, ...] = ()
     openlineage: tuple[OpenLineageConfig, ...] = ()
     acting: Literal["live", "dry-run"] = "live"
     cursor: str | None = None
@@ -59,6 +66,7 @@ class World:
             edges=self.edges,
             gates=self.gates,
             triggers=self.triggers,
+            slas=self.slas,
             openlineage=self.openlineage,
             acting=self.acting,
         )

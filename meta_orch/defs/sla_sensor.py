@@ -1,0 +1,69 @@
+"""The sensor that keeps `meets_sla` as things are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Final
+
+from dagster import (
+    AssetCheckKey,
+    DefaultSensorStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from meta_orch.analytics.promises import kept_promises
+from meta_orch.config import MetaOrchConfig
+from meta_orch.defs import names
+from meta_orch.defs.evaluations import MEETS_SLA, as_evaluation
+from meta_orch.defs.mirror import latest_verdicts
+from meta_orch.defs.slas import evaluate_promises, promises_of
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.store import Store
+
+SENSOR_NAME: Final = "meta_orch__slas"
+_EVERY_SECONDS: Final = 60
+
+
+def build_sla_sensor(
+    config: MetaOrchConfig,
+    store: Store,
+    shown: Collection[PipelineKey],
+    clock: Callable[[], datetime],
+) -> list[SensorDefinition]:
+    """The sensor; none where there are no SLAs.
+
+    Args:
+        shown: the pipelines that the location has loaded.
+        clock: gives the time as aware UTC.
+    """
+    if not config.slas:
+        return []
+    shown = frozenset(shown)
+
+    @sensor(
+        name=SENSOR_NAME,
+        minimum_interval_seconds=_EVERY_SECONDS,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Keeps the check `meets_sla` as things are: `slas` in meta_orch.yaml.",
+    )
+    def slas(context: SensorEvaluationContext) -> SkipReason:
+        with store.read() as reader:
+            by_pipeline = promises_of(kept_promises(reader, config.slas, clock()))
+        results = {
+            AssetCheckKey(names.asset_key(key), MEETS_SLA): evaluate_promises(key, promises)
+            for key, promises in by_pipeline.items()
+            if key in shown
+        }
+        known = latest_verdicts(context.instance, list(results)) if results else {}
+        changed = [r for check, r in results.items() if known.get(check) is not r.passed]
+        for result in changed:
+            context.instance.report_runless_asset_event(as_evaluation(result))
+        broken = sum(not result.passed for result in results.values())
+        said = f"{len(results)} pipelines, {broken} of them do not keep what they promise"
+        return SkipReason(f"{said}; {len(changed)} changed")
+
+    return [slas]
