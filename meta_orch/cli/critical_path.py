@@ -65,19 +65,24 @@ def critical_path(pipeline: str, config_path: Path | None, most: int, style: str
             f"[bold]{escape(path_text(asset))}[/] took {describe_duration(report.makespan)} on "
             f"average over {report.runs:,} runs; on its critical path: {', '.join(shares)}."
         )
-    print_rows(
-        ("task", "saves", "on the path", "executing", "held up", "slack", "runs"),
-        [
+        columns = ("task", "saves", "on the path", "executing", "held up", "slack", "runs")
+        rows = [
             (
                 share.task,
-                share.saves,
-                round(share.on_path, 2),
-                share.executed,
-                share.held_up,
-                share.slack,
+                describe_duration(share.saves),
+                f"{share.on_path:.0%}",
+                *map(describe_duration, (share.executed, share.held_up, share.slack)),
                 share.runs,
             )
             for share in report.tasks
-        ],
-        style,
-    )
+        ]
+    else:
+        columns = (
+            *("task", "saves_seconds", "on_path", "executed_seconds", "held_up_seconds"),
+            *("slack_seconds", "runs"),
+        )
+        rows = [
+            (s.task, s.saves, s.on_path, s.executed, s.held_up, s.slack, s.runs)
+            for s in report.tasks
+        ]
+    print_rows(columns, rows, style)

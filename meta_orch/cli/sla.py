@@ -11,6 +11,7 @@ import click
 
 from meta_orch.cli.common import config_option, format_option, open_store, print_rows
 from meta_orch.config import load_config
+from meta_orch.domain.words import describe_duration
 
 if TYPE_CHECKING:
     from meta_orch.analytics.promises import Promise
@@ -39,12 +40,14 @@ def sla(name: str | None, config_path: Path | None, style: str, *, misses: bool)
     with open_store(config.store.path).read() as reader:
         promises = kept_promises(reader, chosen, datetime.now(UTC))
     if misses:
-        columns = ("sla", "pipeline", "deadline or end", "is", "by", "run")
-        print_rows(columns, [row for promise in promises for row in _misses(promise)], style)
+        by = "by" if style == "table" else "by_seconds"
+        columns = ("sla", "pipeline", "deadline or end", "is", by, "run")
+        found = [row for promise in promises for row in _misses(promise, style)]
+        print_rows(columns, found, style)
     else:
         columns = (
             *("sla", "pipeline", "share", "target", "met", "missed", "budget", "streak", "trend"),
-            "next",
+            "last",
         )
         print_rows(columns, [_row(promise) for promise in promises], style)
 
@@ -66,14 +69,14 @@ def _row(promise: Promise) -> Sequence[Any]:
     )
 
 
-def _misses(promise: Promise) -> list[Sequence[Any]]:
+def _misses(promise: Promise, style: str) -> list[Sequence[Any]]:
     return [
         (
             promise.sla.name,
             str(promise.pipeline),
             outcome.at,
             outcome.verdict.value,
-            outcome.over,
+            describe_duration(outcome.over) if outcome.over and style == "table" else outcome.over,
             outcome.run.key.run_id if outcome.run else None,
         )
         for outcome in promise.attainment.outcomes

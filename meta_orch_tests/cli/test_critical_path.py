@@ -39,10 +39,12 @@ def test_it_says_where_the_time_goes_and_what_a_faster_task_would_save(
     said = " ".join(result.stdout.split())
     assert "east/orders took 30 min on average over 1 runs" in said
     assert "26 min executing (87%), 4 min queued (13%), 0 s waiting (0%)" in said
+    assert "│ extract │ 6 min │ 100% │ 20 min │ 0 s │ 0 s │ 1 │" in said
 
     (extract, load) = json.loads(run("critical-path", "east/orders", "--format", "json").stdout)
     assert (extract["task"], load["task"]) == ("extract", "load")
-    assert (extract["on the path"], extract["runs"]) == (1.0, 1)
+    assert (extract["on_path"], extract["runs"]) == (1.0, 1)
+    assert (extract["saves_seconds"], load["held_up_seconds"]) == (360, 240)
 
 
 def test_a_pipeline_without_runs_is_told_to_have_none(run: Run, servers: Servers) -> None:
