@@ -15,12 +15,12 @@ from dagster import (
     sensor,
 )
 
-from meta_orch.analytics.promises import kept_promises
+from meta_orch.analytics.promises import PromiseKeeper
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import names
 from meta_orch.defs.evaluations import MEETS_SLA, as_evaluation
 from meta_orch.defs.mirror import latest_verdicts
-from meta_orch.defs.slas import evaluate_promises, promises_of
+from meta_orch.defs.slas import evaluate_promises
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.store import Store
 
@@ -42,7 +42,7 @@ def build_sla_sensor(
     """
     if not config.slas:
         return []
-    shown = frozenset(shown)
+    shown, keeper = frozenset(shown), PromiseKeeper(config.slas)
 
     @sensor(
         name=SENSOR_NAME,
@@ -52,7 +52,7 @@ def build_sla_sensor(
     )
     def slas(context: SensorEvaluationContext) -> SkipReason:
         with store.read() as reader:
-            by_pipeline = promises_of(kept_promises(reader, config.slas, clock()))
+            by_pipeline = keeper.look(reader, clock())
         results = {
             AssetCheckKey(names.asset_key(key), MEETS_SLA): evaluate_promises(key, promises)
             for key, promises in by_pipeline.items()

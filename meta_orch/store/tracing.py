@@ -40,6 +40,12 @@ class TraceReader:
         for (text,) in self._fetch("promised_runs", documents=documents, since=since):
             yield rows.run_from_document(rows.from_text(text))
 
+    def told_since(self, since: datetime) -> frozenset[PipelineKey]:
+        """Pipelines with runs that the store was told anything new of since."""
+        return frozenset(
+            PipelineKey(*row) for row in self._fetch("pipelines_told_since", since=since)
+        )
+
     def known_since(self) -> Mapping[PipelineKey, datetime]:
         """When each pipeline that exists was first read, or its first run that is known was due."""
         return {

@@ -1,0 +1,111 @@
+"""How the promises of many pipelines are kept up with, look by look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from meta_orch.analytics.promises import PromiseKeeper, kept_promises
+from meta_orch.analytics.slas import Verdict
+from meta_orch.config.slas import SlaConfig
+from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.states import RunState
+from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline, make_run
+from meta_orch_tests.store.memory import MemoryStore, fresh_store
+
+ORDERS, REFUNDS = make_pipeline("orders", INSTANCE), make_pipeline("refunds", INSTANCE)
+MINUTE = timedelta(minutes=1)
+SLAS = (
+    SlaConfig(name="works", pipelines="*/orders", succeeds=True),
+    SlaConfig(name="hourly", pipelines="*", finish_by="0 * * * *", window=timedelta(hours=6)),
+)
+
+
+class Watch:
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.keeper = PromiseKeeper(SLAS)
+        self.read: list[set[str] | None] = []
+
+    def look(self, now: datetime) -> dict[str, list[tuple[str, str]]]:
+        """The last outcomes by pipeline. They are what reading all would give."""
+        with self.store.read() as reader:
+            found = self.keeper.look(reader, now)
+            everything = kept_promises(reader, SLAS, now)
+        assert sorted(map(repr, everything)) == sorted(
+            repr(promise) for promises in found.values() for promise in promises
+        )
+        return {
+            key.name: [
+                (p.sla.name, p.attainment.outcomes[-1].verdict.value)
+                for p in promises
+                if p.attainment.outcomes
+            ]
+            for key, promises in found.items()
+        }
+
+    def run(self, at: datetime, state: RunState = RunState.SUCCEEDED) -> None:
+        run = make_run(
+            f"run_{at:%H_%M}",
+            ORDERS,
+            state,
+            scheduled_at=at,
+            queued_at=at,
+            started_at=at,
+            ended_at=at + MINUTE,
+        )
+        with self.store.write() as writer:
+            writer.save_changes(INSTANCE, Changes("c", (run,)), at + MINUTE)
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    with fresh_store() as writer:
+        store = MemoryStore(writer)
+        with store.write() as transaction:
+            catalogue = Catalogue((ORDERS, REFUNDS), "1")
+            transaction.save_catalogue(INSTANCE, catalogue, NOON)
+        yield Watch(store)
+
+
+def test_news_are_seen_and_deadlines_pass(watch: Watch) -> None:
+    assert watch.look(NOON + MINUTE)["orders"] == [("hourly", "open")]
+    watch.run(NOON + 2 * MINUTE)
+    assert watch.look(NOON + 4 * MINUTE) == {
+        "orders": [("works", "met"), ("hourly", "met")],
+        "refunds": [("hourly", "open")],
+    }
+    # Without any news the hour is over for the other.
+    outcomes = watch.look(NOON + 61 * MINUTE)
+    assert outcomes["refunds"] == [("hourly", "open")]
+    with watch.store.read() as reader:
+        found = watch.keeper.look(reader, NOON + 62 * MINUTE)[PipelineKey(INSTANCE, "refunds")]
+    verdicts = [outcome.verdict for outcome in found[0].attainment.outcomes]
+    assert verdicts == [Verdict.MISSING, Verdict.OPEN]
+
+
+def test_a_quiet_look_reads_no_runs(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch.run(NOON + 2 * MINUTE)
+    watch.look(NOON + 4 * MINUTE)
+    watch.look(NOON + 6 * MINUTE)
+    asked: list[object] = []
+    with watch.store.read() as reader:
+        keep = kept_promises
+
+        def spy(*arguments: object) -> object:
+            asked.append(arguments[3])
+            return keep(*arguments)  # type: ignore[arg-type]  # as it was called
+
+        monkeypatch.setattr("meta_orch.analytics.promises.kept_promises", spy)
+        watch.keeper.look(reader, NOON + 8 * MINUTE)
+    assert asked == [set()]
+
+
+def test_once_an_hour_all_is_read_as_what_is_too_long_ago_makes_no_news(watch: Watch) -> None:
+    watch.run(NOON + 2 * MINUTE)
+    watch.look(NOON + 4 * MINUTE)
+    for hours in range(1, 8):
+        watch.look(NOON + timedelta(hours=hours, minutes=10))
