@@ -8,6 +8,7 @@ from typing import Final
 
 from dagster import (
     AssetCheckKey,
+    AssetCheckSeverity,
     DefaultSensorStatus,
     SensorDefinition,
     SensorEvaluationContext,
@@ -43,6 +44,7 @@ def build_sla_sensor(
     if not config.slas:
         return []
     shown, keeper = frozenset(shown), PromiseKeeper(config.slas)
+    published: dict[AssetCheckKey, tuple[bool, AssetCheckSeverity]] = {}
 
     @sensor(
         name=SENSOR_NAME,
@@ -58,12 +60,23 @@ def build_sla_sensor(
             for key, promises in by_pipeline.items()
             if key in shown
         }
-        known = latest_verdicts(context.instance, list(results)) if results else {}
-        changed = [r for check, r in results.items() if known.get(check) is not r.passed]
-        for result in changed:
-            context.instance.report_runless_asset_event(as_evaluation(result))
+        # What passed before this process began need not be said again; what failed is, once.
+        for check, passed in latest_verdicts(
+            context.instance, [*(results.keys() - published.keys())]
+        ).items():
+            if passed and results[check].passed:
+                published[check] = True, results[check].severity
+        changed = 0
+        for check, result in results.items():
+            said = result.passed, result.severity
+            if published.get(check) != said:
+                context.instance.report_runless_asset_event(as_evaluation(result))
+                published[check] = said
+                changed += 1
         broken = sum(not result.passed for result in results.values())
-        said = f"{len(results)} pipelines, {broken} of them do not keep what they promise"
-        return SkipReason(f"{said}; {len(changed)} changed")
+        return SkipReason(
+            f"{len(results)} pipelines, {broken} of them do not keep what they promise; "
+            f"{changed} changed"
+        )
 
     return [slas]

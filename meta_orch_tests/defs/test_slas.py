@@ -31,25 +31,49 @@ def run(world: World, number: int, state: RunState = RunState.SUCCEEDED) -> None
     world.tick()
 
 
-def look(world: World) -> str | None:
-    sensor = world.load().resolve_sensor_def(SENSOR_NAME)
+def look(world: World, definitions: dg.Definitions | None = None) -> str | None:
+    sensor = (definitions or world.load()).resolve_sensor_def(SENSOR_NAME)
     result = sensor(dg.build_sensor_context(instance=world.dagster))
     assert isinstance(result, dg.SkipReason)
     return result.skip_message
 
 
 def test_it_fails_once_the_budget_is_overspent_and_passes_again(company: World) -> None:
+    location = company.load()
     run(company, 1)
-    assert look(company) == ("1 pipelines, 0 of them do not keep what they promise; 1 changed")
+    assert look(company, location) == (
+        "1 pipelines, 0 of them do not keep what they promise; 1 changed"
+    )
     assert company.verdict(MEETS_SLA, "orders") is True
     run(company, 2, RunState.FAILED)
-    assert look(company) == ("1 pipelines, 0 of them do not keep what they promise; 0 changed")
+    assert look(company, location) == (
+        "1 pipelines, 0 of them do not keep what they promise; 0 changed"
+    )
     run(company, 3, RunState.FAILED)
-    look(company)
+    look(company, location)
     assert company.verdict(MEETS_SLA, "orders") is False
     run(company, 4)
-    look(company)
+    look(company, location)
     assert company.verdict(MEETS_SLA, "orders") is True
+
+
+def last_severity(world: World) -> dg.AssetCheckSeverity | None:
+    (record,) = world.dagster.event_log_storage.get_asset_check_execution_history(CHECK, limit=1)
+    event = record.event
+    assert event is not None
+    return event.dagster_event.asset_check_evaluation_data.severity  # type: ignore[union-attr]  # it is one
+
+
+def test_what_is_made_good_becomes_a_warning_by_itself(company: World) -> None:
+    location = company.load()
+    for number in range(3):
+        run(company, number, RunState.FAILED)
+    look(company, location)
+    assert last_severity(company) is dg.AssetCheckSeverity.ERROR
+    run(company, 4)
+    look(company, location)
+    assert company.verdict(MEETS_SLA, "orders") is False
+    assert last_severity(company) is dg.AssetCheckSeverity.WARN
 
 
 def execute(world: World) -> dg.AssetCheckEvaluation:
