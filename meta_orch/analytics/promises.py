@@ -37,11 +37,14 @@ def kept_promises(
     only: Collection[PipelineKey] | None = None,
 ) -> tuple[Promise, ...]:
     """Of each SLA and each pipeline that it names; by SLA, as they stand in the configuration. What
-    was before a pipeline was known does not count.
+    was before a pipeline was known does not count, and what comes after its orchestrator was last
+    read is open.
 
     Args:
         only: of these pipelines; None for all.
     """
+    if only is not None and not only:
+        return ()
     slas = tuple(slas)
     known_since = reader.traces.known_since()
     known = sorted(known_since if only is None else known_since.keys() & set(only))
@@ -53,8 +56,13 @@ def kept_promises(
     runs: defaultdict[PipelineKey, list[Run]] = defaultdict(list)
     for run in reader.traces.runs_since(wanted, since):
         runs[run.key.pipeline].append(run)
+    read_at = {name: status.succeeded_at for name, status in reader.collectors().items()}
+
+    def as_of(key: PipelineKey) -> datetime:
+        return min(now, read_at.get(key.instance) or now)
+
     return tuple(
-        Promise(sla, key, attainment(sla, runs[key], now, known_since=known_since[key]))
+        Promise(sla, key, attainment(sla, runs[key], as_of(key), known_since=known_since[key]))
         for sla in slas
         for key in named[sla.name]
     )
@@ -75,19 +83,19 @@ class PromiseKeeper:
         only: set[PipelineKey] | None = None
         if self._looked_at and self._read_all_at and now - self._read_all_at < _READ_ALL_EVERY:
             only = {*reader.traces.told_since(self._looked_at - _OVERLAP), *self._passed(now)}
-        else:
-            self._read_all_at, self._found = now, {}
-        for key in only or ():
-            self._found.pop(key, None)
+        anew: dict[PipelineKey, tuple[Promise, ...]] = {}
         for promise in kept_promises(reader, self.slas, now, only):
             key = promise.pipeline
-            self._found[key] = (*self._found.get(key, ()), promise)
+            anew[key] = (*anew.get(key, ()), promise)
+        if only is None:
+            self._read_all_at, self._found = now, {}
+        self._found |= anew
         self._looked_at = now
         return dict(self._found)
 
     def _passed(self, now: datetime) -> Iterator[PipelineKey]:
         """Those with something that was open, and may have been decided by the time alone."""
         for key, promises in self._found.items():
-            outcomes = (o for promise in promises for o in promise.attainment.outcomes[-1:])
+            outcomes = (o for promise in promises for o in promise.attainment.outcomes)
             if any(o.verdict is Verdict.OPEN and (o.run or o.at <= now) for o in outcomes):
                 yield key

@@ -77,7 +77,8 @@ class Attainment:
     def budget(self) -> float:
         """How many more misses there may be, by what was decided so far; less than nothing where
         there were too many."""
-        return (1 - self.target) * (self.met + self.missed) - self.missed
+        # Rounded, or one miss of ten at 90% would be too many by a hair.
+        return round((1 - self.target) * (self.met + self.missed) - self.missed, 9)
 
     @property
     def streak(self) -> int:

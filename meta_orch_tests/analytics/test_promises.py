@@ -13,6 +13,7 @@ from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.states import RunState
+from meta_orch.store import CollectorStatus
 from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline, make_run
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 
@@ -102,6 +103,31 @@ def test_a_quiet_look_reads_no_runs(watch: Watch, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr("meta_orch.analytics.promises.kept_promises", spy)
         watch.keeper.look(reader, NOON + 8 * MINUTE)
     assert asked == [set()]
+
+
+def test_a_run_that_goes_on_for_too_long_is_seen_though_another_has_ended_since() -> None:
+    promise = SlaConfig(name="short", pipelines="*", duration_below=10 * MINUTE)
+    long = make_run("long", ORDERS, RunState.RUNNING, started_at=NOON)
+    short = make_run(
+        "short", ORDERS, started_at=NOON + MINUTE, ended_at=NOON + 2 * MINUTE, queued_at=NOON
+    )
+    with fresh_store() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((ORDERS,), "1"), NOON)
+        writer.save_changes(INSTANCE, Changes("c", (long, short)), NOON + 2 * MINUTE)
+        keeper = PromiseKeeper((promise,))
+        for minutes, verdict in ((5, Verdict.OPEN), (9, Verdict.OPEN), (15, Verdict.RUNNING)):
+            (found,) = keeper.look(writer, NOON + minutes * MINUTE)[ORDERS.key]
+            assert found.attainment.outcomes[0].verdict is verdict
+
+
+def test_what_was_due_since_an_orchestrator_was_last_read_is_open() -> None:
+    with fresh_store() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((REFUNDS,), "1"), NOON)
+        read_at = NOON + 70 * MINUTE
+        writer.save_collector(CollectorStatus(INSTANCE, read_at, read_at, True, None, "1", NOON))
+        (promise,) = kept_promises(writer, SLAS[1:], NOON + 200 * MINUTE)
+    verdicts = [outcome.verdict for outcome in promise.attainment.outcomes]
+    assert verdicts == [Verdict.MISSING, Verdict.OPEN]
 
 
 def test_once_an_hour_all_is_read_as_what_is_too_long_ago_makes_no_news(watch: Watch) -> None:

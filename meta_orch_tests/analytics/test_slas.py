@@ -152,6 +152,11 @@ def test_what_was_before_a_pipeline_was_known_does_not_count() -> None:
     ]
 
 
+def test_a_budget_that_is_used_up_is_not_overspent() -> None:
+    outcomes = [Outcome(MONDAY, Verdict.MET)] * 9 + [Outcome(MONDAY, Verdict.LATE)]
+    assert Attainment(tuple(outcomes), 0.9).budget == 0
+
+
 @pytest.mark.parametrize("settings", [{}, {"finish_by": "0 7 * * *", "succeeds": True}])
 def test_an_sla_is_one_promise(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="write one of"):
