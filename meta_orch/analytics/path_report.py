@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import mean, median
+from statistics import mean
 from typing import Self
 
 from meta_orch.analytics.critical_path import TaskGraph
+from meta_orch.analytics.durations import median
 
 FASTER = 0.3
 """How much faster a task is in `PathShare.saves`: a third or so, for comparing them."""
@@ -83,7 +84,7 @@ def path_report(graphs: Sequence[TaskGraph]) -> PathReport:
             mean(each.is_on_path for each in found),
             _sum(each.executed for each in found) / count,
             _sum(each.held_up for each in found) / count,
-            timedelta(seconds=median(each.slack.total_seconds() for each in found)),
+            median(each.slack for each in found),
             _sum(each.saves for each in found) / count,
         )
         for task, found in seen.items()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 
+from meta_orch.analytics.causes import RunTimes, usual_times
+from meta_orch.analytics.chains import chain_runs
 from meta_orch.analytics.slas import Attainment, Verdict, attainment
 from meta_orch.config.slas import SlaConfig
-from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run
 from meta_orch.store import StoreReader
 
@@ -27,7 +28,10 @@ read."""
 class Promise:
     sla: SlaConfig
     pipeline: PipelineKey
+    """That of a chain is its last one's."""
     attainment: Attainment
+    usual: RunTimes | None
+    """Where the time of a successful run usually goes."""
 
 
 def kept_promises(
@@ -43,29 +47,45 @@ def kept_promises(
     Args:
         only: of these pipelines; None for all.
     """
-    if only is not None and not only:
-        return ()
     slas = tuple(slas)
-    known_since = reader.traces.known_since()
-    known = sorted(known_since if only is None else known_since.keys() & set(only))
-    named = {
-        sla.name: [key for key in known if fnmatchcase(str(key), sla.pipelines)] for sla in slas
-    }
-    wanted = sorted({key for keys in named.values() for key in keys})
+    if only is not None:
+        only = {*only, *(s.links[-1] for s in slas if any(link in only for link in s.links))}
+        if not only:
+            return ()
+    known = reader.traces.known()
+    wanted = sorted(known if only is None else known.keys() & set(only))
+    named = {sla.name: [key for key in wanted if sla.is_of(key, known[key].tags)] for sla in slas}
+    read = {key for keys in named.values() for key in keys}
+    read |= {link for sla in slas if named[sla.name] for link in sla.links}
     since = now - max((sla.window for sla in slas), default=timedelta(0)) - _LONGEST_RUN
     runs: defaultdict[PipelineKey, list[Run]] = defaultdict(list)
-    for run in reader.traces.runs_since(wanted, since):
+    for run in reader.traces.runs_since(sorted(read), since):
         runs[run.key.pipeline].append(run)
     read_at = {name: status.succeeded_at for name, status in reader.collectors().items()}
 
-    def as_of(key: PipelineKey) -> datetime:
-        return min(now, read_at.get(key.instance) or now)
+    def promise(sla: SlaConfig, key: PipelineKey) -> Promise:
+        links = sla.links or (key,)
+        as_of = min(now, *(read_at.get(link.instance) or now for link in links))
+        found = [*chain_runs([runs[link] for link in links])] if sla.chain else runs[key]
+        since = max(known[link].since for link in links if link in known)
+        kept = attainment(sla, found, as_of, known_since=since)
+        return Promise(sla, key, kept, usual_times(found))
 
-    return tuple(
-        Promise(sla, key, attainment(sla, runs[key], as_of(key), known_since=known_since[key]))
-        for sla in slas
-        for key in named[sla.name]
-    )
+    return tuple(promise(sla, key) for sla in slas for key in named[sla.name])
+
+
+def unpromised(
+    reader: StoreReader, slas: Iterable[SlaConfig], since: datetime
+) -> Iterator[tuple[Pipeline, Sequence[Run]]]:
+    """Pipelines that no SLA names, each with its runs that ended since then or have not."""
+    slas, known = tuple(slas), reader.traces.known()
+    free = {key for key in known if not any(sla.is_of(key, known[key].tags) for sla in slas)}
+    runs: defaultdict[PipelineKey, list[Run]] = defaultdict(list)
+    for run in reader.traces.runs_since(sorted(free), since):
+        runs[run.key.pipeline].append(run)
+    for pipeline in reader.pipelines():
+        if pipeline.key in free:
+            yield pipeline, runs[pipeline.key]
 
 
 @dataclass

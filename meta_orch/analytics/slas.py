@@ -6,17 +6,23 @@ counted in: thirty runs at 99% may miss 0.3 times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from meta_orch.analytics.durations import ZERO, median
 from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.runs import Run
-from meta_orch.domain.states import RunState
+from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.ticks import cron, next_tick, tick_before, ticks
 from meta_orch.domain.time import Window
+
+_USUAL_OF = 30
+_LEAST_FOR_USUAL = 5
+"""Fewer runs have no usual duration."""
 
 
 class Verdict(StrEnum):
@@ -24,7 +30,7 @@ class Verdict(StrEnum):
     OPEN = "open"
     """Not yet decided."""
     LATE = "late"
-    """It succeeded after the deadline."""
+    """It succeeded, or was to start and started, after the deadline."""
     RUNNING = "running"
     """The deadline is over, and it runs still; or it runs for longer than it may take."""
     LONG = "long"
@@ -119,11 +125,49 @@ def attainment(
     if sla.finish_by is not None:
         found = _by_deadlines(sla, begun, since, now)
     else:
-        of_runs = (
-            _of_duration(sla, run, now) if sla.duration_below else _of_success(run) for run in begun
-        )
-        found = [outcome for outcome in of_runs if outcome is not None and outcome.at >= since]
+        found = [outcome for outcome in _each(sla, begun, now) if outcome.at >= since]
     return Attainment(tuple(sorted(found, key=lambda outcome: outcome.at)), sla.target)
+
+
+def _each(sla: SlaConfig, runs: Sequence[Run], now: datetime) -> Iterator[Outcome]:
+    """One outcome a run, or a success; whatever else is promised than deadlines.
+
+    Args:
+        runs: the one that ended first first.
+    """
+    if sla.fresh_within:
+        yield from _of_successes(sla.fresh_within, runs, now)
+    elif sla.duration_below:
+        for run in runs:
+            yield from _of_duration(sla.duration_below, run, now)
+    elif sla.times_usual:
+        usual = _Usual()
+        for run in runs:
+            if (duration := usual.duration) is not None:
+                yield from _of_duration(duration * sla.times_usual, run, now)
+            usual.take(run)
+    elif sla.start_within:
+        for run in runs:
+            yield from _of_start(sla.start_within, run, now)
+    else:
+        for run in runs:
+            yield from _of_success(run)
+
+
+class _Usual:
+    """The median duration of the last successful runs."""
+
+    def __init__(self) -> None:
+        self._durations: deque[timedelta] = deque(maxlen=_USUAL_OF)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """None while there are too few."""
+        return median(self._durations) if len(self._durations) >= _LEAST_FOR_USUAL else None
+
+    def take(self, run: Run) -> None:
+        if run.state is RunState.SUCCEEDED and run.duration is not None:
+            self._durations.append(run.duration)
 
 
 def _by_deadlines(
@@ -151,7 +195,7 @@ def _of_deadline(deadline: datetime, runs: Sequence[Run], now: datetime) -> Outc
     if succeeded:
         first = succeeded[0]
         over = (first.ended_at or now) - deadline
-        return Outcome(deadline, Verdict.LATE if over > timedelta(0) else Verdict.MET, first, over)
+        return Outcome(deadline, Verdict.LATE if over > ZERO else Verdict.MET, first, over)
     if now < deadline:
         return Outcome(deadline, Verdict.OPEN, runs[-1] if runs else None)
     under_way = [run for run in runs if not run.state.is_terminal]
@@ -162,24 +206,52 @@ def _of_deadline(deadline: datetime, runs: Sequence[Run], now: datetime) -> Outc
     return Outcome(deadline, Verdict.MISSING)
 
 
-def _of_duration(sla: SlaConfig, run: Run, now: datetime) -> Outcome | None:
-    if run.started_at is None or sla.duration_below is None:
-        return None
+def _of_successes(limit: timedelta, runs: Sequence[Run], now: datetime) -> Iterator[Outcome]:
+    """Each success sets the deadline of the next one."""
+    last: datetime | None = None
+    since: list[Run] = []
+    for run in runs:
+        since.append(run)
+        if run.state is not RunState.SUCCEEDED or run.ended_at is None:
+            continue
+        if last is not None:
+            yield _of_deadline(last + limit, [run], now)
+        last, since = run.ended_at, []
+    if last is not None:
+        yield _of_deadline(last + limit, since, now)
+
+
+def _of_duration(limit: timedelta, run: Run, now: datetime) -> Iterator[Outcome]:
+    if run.started_at is None:
+        return
     if not run.state.is_terminal:
-        over = now - run.started_at - sla.duration_below
-        is_long = over > timedelta(0)
-        return Outcome(run.started_at, Verdict.RUNNING if is_long else Verdict.OPEN, run, over)
-    if run.state is not RunState.SUCCEEDED or run.ended_at is None:
-        return None
-    over = run.ended_at - run.started_at - sla.duration_below
-    return Outcome(run.ended_at, Verdict.LONG if over > timedelta(0) else Verdict.MET, run, over)
+        over = now - run.started_at - limit
+        is_long = over > ZERO
+        yield Outcome(run.started_at, Verdict.RUNNING if is_long else Verdict.OPEN, run, over)
+    elif run.state is RunState.SUCCEEDED and run.ended_at is not None:
+        over = run.ended_at - run.started_at - limit
+        yield Outcome(run.ended_at, Verdict.LONG if over > ZERO else Verdict.MET, run, over)
 
 
-def _of_success(run: Run) -> Outcome | None:
+def _of_start(limit: timedelta, run: Run, now: datetime) -> Iterator[Outcome]:
+    due = run.scheduled_at or run.due_at
+    if run.trigger is not RunTrigger.SCHEDULE or due is None:
+        return
+    if run.started_at is None and run.state.is_terminal:
+        return  # somebody decided that it should not
+    over = (run.started_at or now) - due - limit
+    if run.started_at is None:
+        yield Outcome(due + limit, Verdict.MISSING if over > ZERO else Verdict.OPEN, run, over)
+    else:
+        yield Outcome(due + limit, Verdict.LATE if over > ZERO else Verdict.MET, run, over)
+
+
+def _of_success(run: Run) -> Iterator[Outcome]:
     at = run.ended_at if run.state.is_terminal else run.started_at
     if at is None or run.state in {RunState.SKIPPED, RunState.REMOVED}:
-        return None
+        return
     if not run.state.is_terminal:
-        return Outcome(at, Verdict.OPEN, run)
-    is_met = run.state is RunState.SUCCEEDED
-    return Outcome(at, Verdict.MET if is_met else Verdict.FAILED, run)
+        yield Outcome(at, Verdict.OPEN, run)
+    else:
+        is_met = run.state is RunState.SUCCEEDED
+        yield Outcome(at, Verdict.MET if is_met else Verdict.FAILED, run)

@@ -109,6 +109,7 @@ def build_definitions(
         edges = edges_in_effect(reader, config, pipelines)
         judgements = reader.judgements()
     gated = _gated(pipelines, edges, config.gates)
+    promised = [p.key for p in pipelines if any(s.is_of(p.key, p.tags) for s in config.slas)]
     by_instance = {name: [p for p in pipelines if p.key.instance == name] for name in instances}
     reloader = Reloader(
         config.dagster.webserver_url or os.environ.get(WEBSERVER_VARIABLE) or DEFAULT_WEBSERVER,
@@ -162,7 +163,9 @@ def build_definitions(
             actions_spec(),
         ],
         asset_checks=[
-            *build_checks([p.key for p in pipelines], config, store, clock, gated),
+            *build_checks(
+                [p.key for p in pipelines], config, store, clock, gated=gated, promised=promised
+            ),
             *(check for check, _ in reconciliations),
         ],
         jobs=[

@@ -6,7 +6,7 @@ times from what the store holds.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from fnmatch import fnmatchcase
+from functools import partial
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -162,16 +162,26 @@ def build_checks(
     config: MetaOrchConfig,
     store: Store,
     clock: Callable[[], datetime],
+    *,
     gated: Collection[PipelineKey] = (),
+    promised: Collection[PipelineKey] = (),
 ) -> list[AssetChecksDefinition]:
     """The checks of every pipeline and every instance, as few definitions as Dagster likes.
 
     Args:
         gated: the pipelines that a gate in the configuration names.
+        promised: those that an SLA names.
     """
-    gated = frozenset(gated)
+    build = partial(
+        _build_checks,
+        config=config,
+        store=store,
+        clock=clock,
+        gated=frozenset(gated),
+        promised=frozenset(promised),
+    )
     return [
-        _build_checks(number, part, instance, config=config, store=store, clock=clock, gated=gated)
+        build(number, part, instance)
         for instance in config.instances
         for number, part in enumerate(
             _parts([key for key in pipelines if key.instance == instance.name]), start=1
@@ -194,15 +204,12 @@ def _build_checks(
     store: Store,
     clock: Callable[[], datetime],
     gated: Collection[PipelineKey],
+    promised: Collection[PipelineKey],
 ) -> AssetChecksDefinition:
     by_asset = {names.asset_key(pipeline): pipeline for pipeline in pipelines}
     specs = [spec for asset in by_asset for spec in _specs(asset, instance)]
     specs += [gate_spec(asset) for asset, pipeline in by_asset.items() if pipeline in gated]
-    specs += [
-        sla_spec(asset)
-        for asset, pipeline in by_asset.items()
-        if any(fnmatchcase(str(pipeline), sla.pipelines) for sla in config.slas)
-    ]
+    specs += [sla_spec(asset) for asset, pipeline in by_asset.items() if pipeline in promised]
     if number == 1:
         specs.append(_freshness_spec(names.instance_key(instance.name), instance))
     # `multi_asset_check` names outputs after assets, which may be called what no output can be.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
+from meta_orch.analytics.causes import cause
 from meta_orch.analytics.promises import Promise
 from meta_orch.analytics.slas import Outcome, Verdict
 from meta_orch.defs import metadata, names
@@ -34,7 +35,12 @@ def evaluate_promises(pipeline: PipelineKey, promises: Iterable[Promise]) -> Ass
     broken = [promise for promise in promises if promise.attainment.budget < 0]
     is_missing = any(promise.attainment.streak < 0 for promise in broken)
     misses = (
-        (promise.sla.name, f"{outcome.at:%Y-%m-%d %H:%M}", _said(outcome))
+        (
+            promise.sla.name,
+            f"{outcome.at:%Y-%m-%d %H:%M}",
+            _said(outcome),
+            cause(outcome, promise.usual) or "",
+        )
         for promise in promises
         for outcome in reversed(promise.attainment.outcomes)
         if outcome.verdict.is_miss
@@ -52,7 +58,7 @@ def evaluate_promises(pipeline: PipelineKey, promises: Iterable[Promise]) -> Ass
                     for promise in promises
                 },
                 metadata.SLA_MISSES: metadata.table(
-                    ("sla", "deadline or end (UTC)", "was"), misses, most=_MISSES_LISTED
+                    ("sla", "deadline or end (UTC)", "was", "why"), misses, most=_MISSES_LISTED
                 ),
             }
         ),

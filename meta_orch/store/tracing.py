@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,15 @@ from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.store import rows
 from meta_orch.store.sql import query
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A pipeline that exists."""
+
+    since: datetime
+    """When it was first read, or its first run that is known was due."""
+    tags: frozenset[str]
 
 
 class TraceReader:
@@ -46,11 +56,13 @@ class TraceReader:
             PipelineKey(*row) for row in self._fetch("pipelines_told_since", since=since)
         )
 
-    def known_since(self) -> Mapping[PipelineKey, datetime]:
-        """When each pipeline that exists was first read, or its first run that is known was due."""
+    def known(self) -> Mapping[PipelineKey, Known]:
+        """Of each pipeline that exists since when, and its tags."""
         return {
-            PipelineKey(instance, name): datetime.fromtimestamp(seconds, UTC)
-            for instance, name, seconds in self._fetch("known_since")
+            PipelineKey(instance, name): Known(
+                datetime.fromtimestamp(seconds, UTC), frozenset(tags or ())
+            )
+            for instance, name, seconds, tags in self._fetch("known_since")
         }
 
     def out_of_date(self) -> tuple[PipelineKey, ...]:

@@ -135,3 +135,32 @@ def test_once_an_hour_all_is_read_as_what_is_too_long_ago_makes_no_news(watch: W
     watch.look(NOON + 4 * MINUTE)
     for hours in range(1, 8):
         watch.look(NOON + timedelta(hours=hours, minutes=10))
+
+
+def test_promises_are_chosen_by_tag_and_those_of_a_chain_are_its_last_ones() -> None:
+    tagged = make_pipeline("refunds", tags=("finance", "eu"))
+    slas = (
+        SlaConfig(name="by_tag", tags=("finance",), succeeds=True),
+        SlaConfig(name="both", tags=("finance",), pipelines="*/orders", succeeds=True),
+        SlaConfig(
+            name="through",
+            chain=(str(ORDERS.key), str(tagged.key)),
+            duration_below=30 * MINUTE,
+        ),
+    )
+    runs = [
+        make_run("o", ORDERS, started_at=NOON, ended_at=NOON + 10 * MINUTE),
+        make_run("r", tagged, started_at=NOON + 20 * MINUTE, ended_at=NOON + 40 * MINUTE),
+    ]
+    later = NOON + 60 * MINUTE
+    with fresh_store() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((ORDERS, tagged), "1"), NOON)
+        writer.save_changes(INSTANCE, Changes("c", tuple(runs)), later)
+        found = kept_promises(writer, slas, later)
+        # News of the first of a chain are news of the chain.
+        of_the_first = kept_promises(writer, slas, later, only=[ORDERS.key])
+    assert [(p.sla.name, p.pipeline.name, p.attainment.outcomes[-1].verdict) for p in found] == [
+        ("by_tag", "refunds", Verdict.MET),
+        ("through", "refunds", Verdict.LONG),
+    ]
+    assert found == of_the_first

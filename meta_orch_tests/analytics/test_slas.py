@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from meta_orch.analytics.slas import Attainment, Outcome, Verdict, attainment
 from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.runs import Run
-from meta_orch.domain.states import RunState
+from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.testing.builders import make_pipeline, make_run
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -121,6 +121,62 @@ def test_what_is_longer_ago_than_the_window_does_not_count() -> None:
     assert verdicts(old, new, now=MONDAY + 10 * DAY, promise=sla(succeeds=True)) == [(11, "met")]
 
 
+def test_freshness_is_promised_from_one_success_to_the_next() -> None:
+    found = verdicts(
+        run(MONDAY, 1),
+        run(MONDAY + 2 * HOUR, 1),
+        run(MONDAY + 5 * HOUR, 1),
+        run(MONDAY + 6 * HOUR, 1, RunState.FAILED),
+        now=MONDAY + 9 * HOUR,
+        promise=sla(fresh_within="2h30m"),
+    )
+    assert found == [(2, "met"), (2, "late"), (2, "failed")]
+    assert verdicts(run(MONDAY, 1), now=MONDAY + 2 * HOUR, promise=sla(fresh_within="2h30m")) == [
+        (2, "open")
+    ]
+
+
+def test_a_duration_may_be_promised_by_what_is_usual() -> None:
+    usual = [run(MONDAY + number * HOUR, 0.1) for number in range(5)]
+    found = verdicts(
+        *usual,
+        run(MONDAY + 6 * HOUR, 0.14),
+        run(MONDAY + 7 * HOUR, 0.2),
+        run(MONDAY + 8 * HOUR, None),
+        now=MONDAY + 9 * HOUR,
+        promise=sla(times_usual=1.5),
+    )
+    assert found == [(2, "met"), (2, "long"), (2, "running")]
+
+
+def test_runs_of_a_schedule_are_promised_to_start_on_time() -> None:
+    def due(hour: int, late: timedelta | None, trigger: RunTrigger = RunTrigger.SCHEDULE) -> Run:
+        at = MONDAY + hour * HOUR
+        return replace(
+            run(at, None),
+            state=RunState.QUEUED if late is None else RunState.RUNNING,
+            trigger=trigger,
+            started_at=None if late is None else at + late,
+        )
+
+    minutes = timedelta(minutes=1)
+    found = attainment(
+        sla(start_within="10m"),
+        [
+            due(1, 5 * minutes),
+            due(2, 15 * minutes),
+            due(3, None),
+            due(4, None),
+            due(3, 30 * minutes, RunTrigger.MANUAL),
+        ],
+        MONDAY + 4 * HOUR + minutes,
+    ).outcomes
+    assert [(o.at.hour, o.verdict.value) for o in found] == [
+        *((1, "met"), (2, "late"), (3, "missing"), (4, "open")),
+    ]
+    assert found[1].over == 5 * minutes
+
+
 @pytest.mark.parametrize(
     ("letters", "share", "budget", "streak", "trend"),
     [
@@ -161,6 +217,20 @@ def test_a_budget_that_is_used_up_is_not_overspent() -> None:
 def test_an_sla_is_one_promise(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="write one of"):
         sla(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"pipelines": None}, "or else a `chain`"),
+        ({"chain": ["a/x", "b/y"]}, "or else a `chain`"),
+        ({"pipelines": None, "chain": ["a/x"]}, "two pipelines or more"),
+        ({"pipelines": None, "chain": ["a/x", "y"]}, "each as INSTANCE/PIPELINE"),
+    ],
+)
+def test_an_sla_is_of_pipelines_or_of_a_chain(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        sla(succeeds=True, **settings)
 
 
 def test_a_day_of_the_time_zone_has_one_deadline_though_it_has_23_hours_or_25() -> None:

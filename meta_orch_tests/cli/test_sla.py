@@ -36,7 +36,15 @@ def promised(run: Run, servers: Servers) -> Run:
         began = now - timedelta(hours=hours)
         ended = began + timedelta(minutes=minutes)
         servers["east"].add_run(
-            make_run(f"run_{hours}", orders, state, started_at=began, ended_at=ended)
+            make_run(
+                f"run_{hours}",
+                orders,
+                state,
+                scheduled_at=began,
+                queued_at=began,
+                started_at=began,
+                ended_at=ended,
+            )
         )
     run("sync")
     return run
@@ -50,12 +58,13 @@ def test_it_says_of_each_promise_how_it_is_kept(promised: Run) -> None:
 
 
 def test_it_lists_the_misses_of_one_with_the_run_and_by_how_much(promised: Run) -> None:
-    (miss,) = json.loads(promised("sla", "short", "--misses", "--format", "json").stdout)
+    (miss,) = json.loads(promised("sla", "--only", "short", "--misses", "--format", "json").stdout)
     assert (miss["is"], miss["run"]) == ("long", "run_2")
+    assert miss["why"] == "it took 10 min longer than usual"
 
 
 def test_a_name_that_there_is_not_is_told_with_those_that_there_are(promised: Run) -> None:
-    result = promised("sla", "shrt")
+    result = promised("sla", "--only", "shrt")
     assert result.exit_code == 1
     assert "no SLA is called shrt; write one of: short, works" in " ".join(result.stderr.split())
 
@@ -65,3 +74,34 @@ def test_without_slas_it_is_said_where_they_are_written(run: Run, servers: Serve
     result = run("sla")
     assert result.exit_code == 1
     assert "write some under `slas`" in " ".join(result.stderr.split())
+
+
+def test_it_proposes_slas_for_pipelines_without_one_that_can_be_copied(
+    promised: Run, servers: Servers
+) -> None:
+    syncs = servers["east"].add_pipeline("syncs", tags=("nightly",))
+    now = datetime.now(UTC)
+    for hours in range(1, 13):
+        began = now - timedelta(hours=hours)
+        servers["east"].add_run(
+            make_run(f"s_{hours}", syncs, started_at=began, ended_at=began + timedelta(minutes=8))
+        )
+    promised("sync")
+    # `short` names all of east, so that nothing is left.
+    assert promised("sla", "suggest").exit_code == 1
+    config = Path("meta_orch.yaml")
+    config.write_text(config.read_text().replace('"east/*"', '"east/orders"'))
+    result = promised("sla", "suggest")
+    assert (
+        result.stdout
+        == """slas:
+  # met 12 of 12 times (100.0%)
+  - name: east_syncs_within
+    pipelines: east/syncs
+    duration_below: 10m
+    target: 0.95
+    window: 30d
+"""
+    )
+    config.write_text(config.read_text() + result.stdout.removeprefix("slas:\n"))
+    assert promised("sla", "--only", "east_syncs_within").exit_code == 0

@@ -171,7 +171,12 @@ def test_no_pipeline_keeps_the_location_from_loading(pipelines: list[Pipeline]) 
     defs = Definitions(
         assets=pipeline_specs(pipelines, instances, jobs=jobs),
         asset_checks=build_checks(
-            keys, MetaOrchConfig(instances=INSTANCES), Store("never opened"), lambda: NOON, keys
+            keys,
+            MetaOrchConfig(instances=INSTANCES),
+            Store("never opened"),
+            lambda: NOON,
+            gated=keys,
+            promised=keys,
         ),
         jobs=build_jobs(pipelines, instances, jobs, starter),
     )
