@@ -49,7 +49,7 @@ class Outcome:
     """Of one deadline, or of one run."""
 
     at: datetime
-    """The deadline; of a run without one, its end, or its start where it runs."""
+    """The deadline; of a run without one its end, and its start where it runs."""
     verdict: Verdict
     run: Run | None = None
     """The one that decided."""
@@ -226,8 +226,8 @@ def _of_duration(limit: timedelta, run: Run, now: datetime) -> Iterator[Outcome]
         return
     if not run.state.is_terminal:
         over = now - run.started_at - limit
-        is_long = over > ZERO
-        yield Outcome(run.started_at, Verdict.RUNNING if is_long else Verdict.OPEN, run, over)
+        verdict = Verdict.RUNNING if over > ZERO else Verdict.OPEN
+        yield Outcome(run.started_at + limit, verdict, run, over)
     elif run.state is RunState.SUCCEEDED and run.ended_at is not None:
         over = run.ended_at - run.started_at - limit
         yield Outcome(run.ended_at, Verdict.LONG if over > ZERO else Verdict.MET, run, over)

@@ -24,6 +24,7 @@ COMMANDS = {
     "impact": "meta_orch.cli.lineage:impact",
     "why": "meta_orch.cli.lineage:why",
     "sla": "meta_orch.cli.sla:sla",
+    "predict": "meta_orch.cli.predict:predict",
     "critical-path": "meta_orch.cli.critical_path:critical_path",
     "prune": "meta_orch.cli.prune:prune",
     "sql": "meta_orch.cli.sql:sql",

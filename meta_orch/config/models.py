@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from meta_orch.config.analytics import AnalyticsConfig
 from meta_orch.config.connecting import Timeouts, Tls, within
 from meta_orch.config.gates import GateConfig, TriggerConfig, WhenConfig
 from meta_orch.config.logins import (
@@ -225,17 +226,6 @@ class SuggestionsConfig(Section):
     """How many upstream pipelines are suggested for one, at most: the surest."""
     cron: Cron = "45 4 * * *"
     """When the history is looked through, and the edges are checked."""
-    timezone: TimeZone = "UTC"
-    """The time zone of `cron`."""
-
-
-class AnalyticsConfig(Section):
-    """What the history is asked for, and when."""
-
-    critical_path_runs: int = Field(default=30, ge=1)
-    """How many of a pipeline's last successful runs its critical path is worked out of."""
-    cron: Cron = "15 5 * * *"
-    """When it is."""
     timezone: TimeZone = "UTC"
     """The time zone of `cron`."""
 

@@ -62,6 +62,15 @@ _TAIL = """\
 #   - upstream: airflow/daily_orders
 #     downstream: prefect/serve-orders/nightly
 
+# What pipelines promise; what they could, their history says: meta-orch sla suggest
+# slas:
+#   - name: orders_by_seven
+#     pipelines: airflow/daily_orders
+#     finish_by: "0 7 * * *"
+
+analytics:
+  watched: ["*"]  # globs: pipelines whose durations and starts are checked against what is usual
+
 store:
   path: .meta_orch/store.duckdb  # from this file's folder
 

@@ -26,14 +26,15 @@ from meta_orch.defs.edges import JOB_NAME as EDGES_JOB_NAME
 from meta_orch.defs.edges import build_edges
 from meta_orch.defs.gate_publisher import GatePublisher
 from meta_orch.defs.jobs import build_jobs
+from meta_orch.defs.judging import Judge
 from meta_orch.defs.lineage import build_lineage_sensor
 from meta_orch.defs.reconciliation import build_reconciliation
 from meta_orch.defs.reload import DEFAULT_WEBSERVER, Reloader, catalogue_digest
 from meta_orch.defs.retention import JOB_NAME, build_retention
 from meta_orch.defs.sensors import build_sensor
-from meta_orch.defs.sla_sensor import build_sla_sensor
 from meta_orch.defs.starting import Starter
 from meta_orch.defs.triggers import build_trigger_sensor
+from meta_orch.defs.watching import build_watch_sensor
 from meta_orch.dependencies.acting import Actor
 from meta_orch.dependencies.gates import OWNER, Holder, KnownGates, gate_of
 from meta_orch.dependencies.reading import edges_in_effect, known_pipelines
@@ -150,7 +151,8 @@ def build_definitions(
     ]
     prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
     edges_asset, edges_schedule = build_edges(config, store, clock)
-    paths_asset, paths_schedule = build_analytics(config, store, clock)
+    analytics, analytics_schedule = build_analytics(config, store, clock)
+    judge = Judge(config, [p.key for p in pipelines], known_gates)
     starter = Starter(store, connect, clock)
     pipeline_jobs = build_jobs(pipelines, instances, jobs, starter)
     backlog_definitions = [build_backlog_job(collector.backlog) for collector in collectors]
@@ -159,7 +161,7 @@ def build_definitions(
             *(instance_spec(i, len(by_instance[i.name])) for i in config.instances),
             *pipeline_specs(pipelines, instances, edges, jobs),
             edges_asset,
-            paths_asset,
+            *analytics,
             actions_spec(),
         ],
         asset_checks=[
@@ -177,11 +179,11 @@ def build_definitions(
             *(schedule for _, schedule in reconciliations),
             prune_schedule,
             edges_schedule,
-            paths_schedule,
+            analytics_schedule,
         ],
         sensors=[
             *map(build_sensor, collectors, backlog_definitions),
-            *build_sla_sensor(config, store, [p.key for p in pipelines], clock),
+            *([build_watch_sensor(judge, store, clock)] if judge.has_work else []),
             *build_lineage_sensor(config.openlineage, store, clock),
             *build_trigger_sensor(
                 config, store, jobs, pipeline_jobs, gates=known_gates, clock=clock

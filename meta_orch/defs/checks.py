@@ -22,18 +22,23 @@ from dagster import (
     op,
 )
 
-from meta_orch.analytics.promises import kept_promises
 from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.evaluations import (
     COLLECTOR_IS_FRESH,
+    DURATION_IS_NORMAL,
     LAST_RUN_SUCCEEDED,
     MEETS_SLA,
+    NOT_AT_RISK,
+    STARTS_ON_SCHEDULE,
     UPSTREAMS_ARE_READY,
 )
 from meta_orch.defs.gates import evaluate_gate, gate_spec
-from meta_orch.defs.slas import evaluate_promises, promises_of, sla_spec
-from meta_orch.dependencies.gates import Gatekeeper
+from meta_orch.defs.habits import habit_specs
+from meta_orch.defs.judging import Judge, is_watched
+from meta_orch.defs.outlooks import outlook_spec
+from meta_orch.defs.slas import sla_spec
+from meta_orch.dependencies.gates import Gatekeeper, KnownGates
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.domain.states import RunState
@@ -42,6 +47,7 @@ from meta_orch.store import CollectorStatus, Store
 
 _NAMED = 3
 """Failed tasks in a description; the table has more."""
+_JUDGED = frozenset({MEETS_SLA, NOT_AT_RISK, DURATION_IS_NORMAL, STARTS_ON_SCHEDULE})
 _TOGETHER = 500
 """Pipelines whose checks one operation evaluates: Dagster loads few wide definitions faster than
 many narrow ones."""
@@ -209,7 +215,14 @@ def _build_checks(
     by_asset = {names.asset_key(pipeline): pipeline for pipeline in pipelines}
     specs = [spec for asset in by_asset for spec in _specs(asset, instance)]
     specs += [gate_spec(asset) for asset, pipeline in by_asset.items() if pipeline in gated]
-    specs += [sla_spec(asset) for asset, pipeline in by_asset.items() if pipeline in promised]
+    specs += [
+        spec(asset)
+        for asset, pipeline in by_asset.items()
+        if pipeline in promised
+        for spec in (sla_spec, outlook_spec)
+    ]
+    watched = (asset for asset, pipeline in by_asset.items() if is_watched(pipeline, config))
+    specs += [spec for asset in watched for spec in habit_specs(asset)]
     if number == 1:
         specs.append(_freshness_spec(names.instance_key(instance.name), instance))
     # `multi_asset_check` names outputs after assets, which may be called what no output can be.
@@ -231,18 +244,17 @@ def _build_checks(
                 if check.name == UPSTREAMS_ARE_READY
             ]
             decisions = Gatekeeper(reader, config, now).decide_all(asked) if asked else {}
-            is_promised = any(
-                check.name == MEETS_SLA for check in context.selected_asset_check_keys
-            )
-            promises = promises_of(kept_promises(reader, config.slas, now) if is_promised else ())
+            is_judged = any(check.name in _JUDGED for check in context.selected_asset_check_keys)
+            judge = Judge(config, pipelines, KnownGates(config))
+            judged = judge.results(reader, now) if is_judged else {}
         for check in sorted(context.selected_asset_check_keys, key=AssetCheckKey.to_user_string):
             if check.name == COLLECTOR_IS_FRESH:
                 yield evaluate_freshness(check.asset_key, instance, status, now)
             elif check.name == UPSTREAMS_ARE_READY:
                 yield evaluate_gate(decisions[by_asset[check.asset_key].path])
-            elif check.name == MEETS_SLA:
-                pipeline = by_asset[check.asset_key]
-                yield evaluate_promises(pipeline, promises.get(pipeline, ()))
+            elif check.name in _JUDGED:
+                if check in judged:  # the pipeline was there when the location was loaded
+                    yield judged[check]
             else:
                 pipeline = by_asset[check.asset_key]
                 yield evaluate_last_run(pipeline, runs.get(pipeline))

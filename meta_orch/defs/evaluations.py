@@ -10,6 +10,9 @@ LAST_RUN_SUCCEEDED: Final = "last_run_succeeded"
 COLLECTOR_IS_FRESH: Final = "collector_is_fresh"
 UPSTREAMS_ARE_READY: Final = "upstreams_are_ready"
 MEETS_SLA: Final = "meets_sla"
+NOT_AT_RISK: Final = "not_at_risk"
+DURATION_IS_NORMAL: Final = "duration_is_normal"
+STARTS_ON_SCHEDULE: Final = "starts_on_schedule"
 BLOCKING: Final = frozenset({LAST_RUN_SUCCEEDED, UPSTREAMS_ARE_READY})
 """`AutomationCondition.all_deps_blocking_checks_passed()` waits for these downstream."""
 

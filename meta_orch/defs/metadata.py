@@ -72,12 +72,26 @@ VIOLATIONS: Final = f"{PREFIX}/violations"
 # On checks of what pipelines promise.
 SLA_SHARE: Final = f"{PREFIX}/sla_share"
 SLA_MISSES: Final = f"{PREFIX}/sla_misses"
+RISK: Final = f"{PREFIX}/risk"
+DEADLINE: Final = f"{PREFIX}/deadline"
+EXPECTED_END: Final = f"{PREFIX}/expected_end"
+LIKELY_FROM: Final = f"{PREFIX}/likely_from"
+LIKELY_TO: Final = f"{PREFIX}/likely_to"
+DECIDED_BY: Final = f"{PREFIX}/decided_by"
+
+# On checks of what is usual.
+NORMAL_FROM: Final = f"{PREFIX}/normal_from_seconds"
+NORMAL_TO: Final = f"{PREFIX}/normal_to_seconds"
 
 # On the assets of the analytics.
 PIPELINES_REFRESHED: Final = f"{PREFIX}/pipelines_refreshed"
 RUNS_ANALYSED: Final = f"{PREFIX}/runs_analysed"
 SECONDS: Final = f"{PREFIX}/seconds"
 WORST_TASKS: Final = f"{PREFIX}/worst_tasks"
+COVERAGE: Final = f"{PREFIX}/coverage"
+ERROR: Final = f"{PREFIX}/error"
+NAIVE_ERROR: Final = f"{PREFIX}/error_of_the_median"
+WORST_PREDICTED: Final = f"{PREFIX}/worst_predicted"
 
 # On the asset of the actions.
 ACTIONS: Final = f"{PREFIX}/actions"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
@@ -81,10 +80,3 @@ def _said(outcome: Outcome) -> str:
     over = f" by {describe_duration(outcome.over)}" if outcome.over else ""
     run = f" ({outcome.run.key.run_id})" if outcome.run else ""
     return f"{outcome.verdict.value}{over}{run}"
-
-
-def promises_of(promises: Iterable[Promise]) -> Mapping[PipelineKey, list[Promise]]:
-    found: defaultdict[PipelineKey, list[Promise]] = defaultdict(list)
-    for promise in promises:
-        found[promise.pipeline].append(promise)
-    return found

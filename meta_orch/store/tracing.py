@@ -25,6 +25,19 @@ class Known:
     tags: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A successful run, in brief."""
+
+    pipeline: PipelineKey
+    due_at: datetime | None
+    """Where it was due by a schedule."""
+    started_at: datetime
+    ended_at: datetime
+    width: int | None
+    """How many task runs it had, where they are known."""
+
+
 class TraceReader:
     """Get it from `StoreReader.traces`."""
 
@@ -49,6 +62,19 @@ class TraceReader:
         documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
         for (text,) in self._fetch("promised_runs", documents=documents, since=since):
             yield rows.run_from_document(rows.from_text(text))
+
+    def past_runs(self, pipelines: Iterable[PipelineKey], *, most: int) -> Iterator[PastRun]:
+        """Of each pipeline the last successful runs; by pipeline, the oldest first."""
+        documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
+        for row in self._fetch("past_runs", documents=documents, most=most):
+            instance, pipeline, due, started, ended, width = row
+            yield PastRun(
+                PipelineKey(instance, pipeline),
+                None if due is None else datetime.fromtimestamp(due, UTC),
+                datetime.fromtimestamp(started, UTC),
+                datetime.fromtimestamp(ended, UTC),
+                width,
+            )
 
     def told_since(self, since: datetime) -> frozenset[PipelineKey]:
         """Pipelines with runs that the store was told anything new of since."""

@@ -19,6 +19,7 @@ from meta_orch.store import acting_rows, rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.lineage import LineageWriter
 from meta_orch.store.reader import StoreReader
+from meta_orch.store.results import ResultWriter
 from meta_orch.store.retention import Expired, forget_expired
 from meta_orch.store.sql import query
 from meta_orch.store.tracing import TraceWriter
@@ -169,6 +170,11 @@ class StoreWriter(StoreReader):
     @property
     def traces(self) -> TraceWriter:
         return TraceWriter(self._connection)
+
+    @property
+    def results(self) -> ResultWriter:
+        """What analyses found."""
+        return ResultWriter(self._connection)
 
     def save_asset_facts(self, facts: Mapping[AssetPath, AssetFact], now: datetime) -> None:
         """Keep what is known of Dagster assets, in place of what was."""

@@ -20,6 +20,7 @@ from dagster import (
 
 from meta_orch.config import EdgeConfig, InstanceConfig, MetaOrchConfig, StoreConfig
 from meta_orch.config.models import (
+    AnalyticsConfig,
     DagsterConfig,
     GateConfig,
     OpenLineageConfig,
@@ -50,6 +51,7 @@ class World:
     gates: tuple[GateConfig, ...] = ()
     triggers: tuple[TriggerConfig, ...] = ()
     slas: tuple[SlaConfig, ...] = ()
+    analytics: AnalyticsConfig = field(default_factory=AnalyticsConfig)
     openlineage: tuple[OpenLineageConfig, ...] = ()
     acting: Literal["live", "dry-run"] = "live"
     cursor: str | None = None
@@ -67,6 +69,7 @@ class World:
             gates=self.gates,
             triggers=self.triggers,
             slas=self.slas,
+            analytics=self.analytics,
             openlineage=self.openlineage,
             acting=self.acting,
         )

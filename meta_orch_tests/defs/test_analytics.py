@@ -7,7 +7,8 @@ from datetime import timedelta
 import dagster as dg
 
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics import JOB_NAME, PATHS_KEY
+from meta_orch.defs.analytics import JOB_NAME
+from meta_orch.defs.analytics.critical_paths import PATHS_KEY
 from meta_orch.domain.pipelines import Task
 from meta_orch.testing.builders import make_run, make_task_run
 from meta_orch_tests.defs.support import World

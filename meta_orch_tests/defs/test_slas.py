@@ -8,7 +8,7 @@ import pytest
 from meta_orch.config.models import SlaConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.evaluations import MEETS_SLA
-from meta_orch.defs.sla_sensor import SENSOR_NAME
+from meta_orch.defs.watching import SENSOR_NAME
 from meta_orch.domain.states import RunState
 from meta_orch_tests.defs.support import NAME, World
 
@@ -41,14 +41,10 @@ def look(world: World, definitions: dg.Definitions | None = None) -> str | None:
 def test_it_fails_once_the_budget_is_overspent_and_passes_again(company: World) -> None:
     location = company.load()
     run(company, 1)
-    assert look(company, location) == (
-        "1 pipelines, 0 of them do not keep what they promise; 1 changed"
-    )
+    assert look(company, location) == ("2 checks, 0 of them fail; 2 changed")
     assert company.verdict(MEETS_SLA, "orders") is True
     run(company, 2, RunState.FAILED)
-    assert look(company, location) == (
-        "1 pipelines, 0 of them do not keep what they promise; 0 changed"
-    )
+    assert look(company, location) == ("2 checks, 0 of them fail; 0 changed")
     run(company, 3, RunState.FAILED)
     look(company, location)
     assert company.verdict(MEETS_SLA, "orders") is False

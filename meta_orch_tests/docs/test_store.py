@@ -25,7 +25,7 @@ VIEWS = [
     "dataset_uses",
     *("gate_overrides", "holds", "actions", "firings"),
     "kept_runs",
-    *("critical_paths", "critical_path_tasks"),
+    *("critical_paths", "critical_path_tasks", "prediction_quality"),
 ]
 
 

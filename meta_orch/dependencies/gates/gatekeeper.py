@@ -29,7 +29,7 @@ _AN_INSTANT = timedelta(microseconds=1)
 
 
 class GateMap:
-    """What gates depend on and a tick does not change: pipelines, edges, rhythms."""
+    """What gates depend on and a tick does not change: pipelines, edges in effect, rhythms."""
 
     def __init__(
         self, reader: StoreReader, config: MetaOrchConfig, presumed: GateConfig | None = None
@@ -40,8 +40,8 @@ class GateMap:
         self.catalogue = {pipeline.key.path: pipeline for pipeline in pipelines}
         self.pipelines = {path: pipeline.key for path, pipeline in self.catalogue.items()}
         self.rules = {pipeline.key.path: rules(pipeline.schedules) for pipeline in pipelines}
-        self._lineage = Lineage(edges_in_effect(reader, config, pipelines))
-        self._cadences = Cadences({p.key.path: p for p in pipelines}, self._lineage)
+        self.lineage = Lineage(edges_in_effect(reader, config, pipelines))
+        self._cadences = Cadences({p.key.path: p for p in pipelines}, self.lineage)
         self._requirements: dict[AssetPath, tuple[Requirement, ...]] = {}
 
     @staticmethod
@@ -54,7 +54,7 @@ class GateMap:
         """What a pipeline asks of its upstreams: one for each edge that gates."""
         if path not in self._requirements:
             found: dict[AssetPath, Requirement] = {}
-            for edge in self._lineage.into(path):
+            for edge in self.lineage.into(path):
                 gate = gate_of(edge, self._gates) or self._presumed
                 if gate is not None:
                     found.setdefault(

@@ -1,4 +1,4 @@
-"""The assets that tell what the history shows, each with its job and its schedule."""
+"""Where pipelines lose their time, as an asset."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,36 +8,27 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
-    AssetSelection,
-    DefaultScheduleStatus,
     MaterializeResult,
-    ScheduleDefinition,
     asset,
-    define_asset_job,
-    in_process_executor,
 )
 
 from meta_orch.analytics.refreshing import refresh_critical_paths
-from meta_orch.config import MetaOrchConfig
+from meta_orch.config.analytics import AnalyticsConfig
 from meta_orch.defs import metadata
+from meta_orch.defs.analytics.group import GROUP
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import Store
 
 PATHS_KEY: Final = AssetKey(["meta_orch", "critical_paths"])
-JOB_NAME: Final = "meta_orch__find_critical_paths"
-GROUP: Final = "analytics"
 _LISTED = 20
 
 
-def build_analytics(
-    config: MetaOrchConfig, store: Store, clock: Callable[[], datetime]
-) -> tuple[AssetsDefinition, ScheduleDefinition]:
-    """The asset, and the schedule of the job that renews it.
-
-    Args:
-        clock: gives the time as aware UTC.
+def build_critical_paths(
+    settings: AnalyticsConfig, store: Store, clock: Callable[[], datetime]
+) -> AssetsDefinition:
+    """Args:
+    clock: gives the time as aware UTC.
     """
-    settings = config.analytics
 
     @asset(
         key=PATHS_KEY,
@@ -73,21 +64,7 @@ def build_analytics(
             )
         )
 
-    job = define_asset_job(
-        JOB_NAME,
-        selection=AssetSelection.assets(PATHS_KEY),
-        description="Works out the critical paths of pipelines that have new runs.",
-        executor_def=in_process_executor,
-    )
-    schedule = ScheduleDefinition(
-        name=JOB_NAME,
-        job=job,
-        cron_schedule=settings.cron,
-        execution_timezone=settings.timezone,
-        default_status=DefaultScheduleStatus.RUNNING,
-        description="When the history is analysed: `analytics.cron` in meta_orch.yaml.",
-    )
-    return critical_paths, schedule
+    return critical_paths
 
 
 def _row(row: Sequence[Any]) -> tuple[str, ...]:

@@ -1,0 +1,5 @@
+"""The group of assets that the analytics are in."""
+
+from typing import Final
+
+GROUP: Final = "analytics"

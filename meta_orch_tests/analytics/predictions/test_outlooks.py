@@ -1,0 +1,171 @@
+"""What is at risk, by what the store has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from meta_orch.analytics.predictions.outlooks import Outlook, Seer
+from meta_orch.analytics.predictions.quality import refresh_quality
+from meta_orch.analytics.promises import kept_promises
+from meta_orch.config import EdgeConfig, MetaOrchConfig
+from meta_orch.config.models import GateConfig, SlaConfig
+from meta_orch.dependencies.gates import GateMap
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run
+from meta_orch.domain.states import RunState, RunTrigger
+from meta_orch.domain.ticks import cron
+from meta_orch.store import Store
+from meta_orch.testing.builders import INSTANCE, make_pipeline, make_run
+from meta_orch_tests.store.memory import MemoryStore, fresh_store
+
+TODAY = datetime(2026, 3, 20, tzinfo=UTC)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+EXTRACT = make_pipeline("extract", INSTANCE, schedules=(cron("0 1 * * *"),))
+REPORT = make_pipeline("report", INSTANCE, schedules=(cron("0 3 * * *"),))
+BY_FIVE = SlaConfig(name="by_five", pipelines="*/report", finish_by="0 5 * * *")
+CONFIG = MetaOrchConfig(
+    slas=(BY_FIVE,),
+    edges=(EdgeConfig(upstream=str(EXTRACT.key), downstream=str(REPORT.key)),),
+    gates=(GateConfig(downstream="*"),),
+)
+
+
+def night(
+    name: str, at: datetime, minutes: float | None, state: RunState = RunState.SUCCEEDED
+) -> Run:
+    return make_run(
+        f"{name}_{at:%d_%H%M}",
+        EXTRACT if name == "extract" else REPORT,
+        RunState.RUNNING if minutes is None else state,
+        trigger=RunTrigger.SCHEDULE,
+        scheduled_at=at,
+        queued_at=at,
+        started_at=at,
+        ended_at=None if minutes is None else at + minutes * MINUTE,
+    )
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    """Each night the extract takes half an hour from one on, the report an hour from three on."""
+    with fresh_store() as writer:
+        store = MemoryStore(writer)
+        with store.write() as transaction:
+            catalogue = Catalogue((EXTRACT, REPORT), "1")
+            transaction.save_catalogue(INSTANCE, catalogue, TODAY - 30 * DAY)
+        for number in range(20, 0, -1):
+            day = TODAY - number * DAY
+            save(store, night("extract", day + HOUR, 30), night("report", day + 3 * HOUR, 60))
+        yield store
+
+
+def save(store: MemoryStore, *runs: Run) -> None:
+    last = max(run.ended_at or run.started_at or TODAY for run in runs)
+    with store.write() as writer:
+        writer.save_changes(INSTANCE, Changes("c", runs), last)
+
+
+def look(
+    store: MemoryStore, now: datetime, config: MetaOrchConfig = CONFIG, seer: Seer | None = None
+) -> Outlook | None:
+    """That of the next deadline."""
+    with store.read() as reader:
+        promises = kept_promises(reader, config.slas, now)
+        found = (seer or Seer()).outlooks(reader, GateMap(reader, config), promises, now)
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def test_what_goes_as_ever_is_not_at_risk(store: MemoryStore) -> None:
+    save(store, night("extract", TODAY + HOUR, 30))
+    found = look(store, TODAY + 2 * HOUR)
+    assert found is not None
+    assert (found.risk, found.expected) == (0, TODAY + 4 * HOUR)
+    assert found.deadline == TODAY + 5 * HOUR
+
+
+def test_a_late_upstream_that_is_waited_for_puts_its_downstream_at_risk(
+    store: MemoryStore,
+) -> None:
+    """Hours before the deadline, and before the downstream was even due."""
+    save(store, night("extract", TODAY + 2.75 * HOUR, None))
+    found = look(store, TODAY + 2.9 * HOUR)
+    assert found is not None
+    # The extract is done at a quarter past three, the report begins as long after it as ever.
+    assert found.risk == 1
+    assert found.because == (EXTRACT.key.path, REPORT.key.path)
+    # Where nothing makes it wait it runs on what is there, and in time.
+    without = look(store, TODAY + 2.9 * HOUR, CONFIG.model_copy(update={"gates": ()}))
+    assert without is not None
+    assert (without.risk, without.expected) == (0, TODAY + 4 * HOUR)
+
+
+def test_what_failed_and_will_not_run_again_before_the_deadline_is_lost(
+    store: MemoryStore,
+) -> None:
+    save(store, night("extract", TODAY + HOUR, 30))
+    save(store, night("report", TODAY + 3 * HOUR, 5, RunState.FAILED))
+    found = look(store, TODAY + 4 * HOUR)
+    assert found is not None
+    assert (found.risk, found.expected) == (1, None)
+
+
+def test_what_is_kept_or_missed_already_is_asked_no_more(store: MemoryStore) -> None:
+    save(store, night("report", TODAY + 3 * HOUR, 60))
+    # The next deadline is more than a day ahead.
+    assert look(store, TODAY + 4.5 * HOUR) is None
+
+
+def test_a_run_that_may_only_take_so_long_is_told_of_while_it_runs(store: MemoryStore) -> None:
+    config = MetaOrchConfig(
+        slas=(SlaConfig(name="short", pipelines="*/report", duration_below=55 * MINUTE),)
+    )
+    save(store, night("report", TODAY + 3 * HOUR, None))
+    found = look(store, TODAY + 3.1 * HOUR, config)
+    assert found is not None
+    assert (found.risk, found.deadline) == (1, TODAY + 3 * HOUR + 55 * MINUTE)
+
+
+def test_freshness_is_foreseen(store: MemoryStore) -> None:
+    config = MetaOrchConfig(
+        slas=(SlaConfig(name="daily", pipelines="*/report", fresh_within=23 * HOUR),)
+    )
+    found = look(store, TODAY + HOUR, config)
+    assert found is not None
+    assert (found.deadline, found.risk) == (TODAY + 3 * HOUR, 1)
+
+
+def test_news_are_learnt(store: MemoryStore) -> None:
+    """One who looked before predicts as one who looks for the first time."""
+    seer = Seer()
+    look(store, TODAY - DAY + 2 * HOUR, seer=seer)
+    for number in range(30):
+        save(store, night("report", TODAY - DAY + 3.5 * HOUR + number * 2 * MINUTE, 1))
+    save(store, night("extract", TODAY + HOUR, 30))
+    old, new = (look(store, TODAY + 2 * HOUR, seer=each) for each in (seer, Seer()))
+    assert old is not None
+    assert new is not None
+    assert (old.low, old.expected, old.high) == (new.low, new.expected, new.high)
+    assert old.low is not None
+    assert old.low < TODAY + 3.5 * HOUR
+
+
+def test_how_good_it_was_is_kept_for_those_that_promise(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    store = Store(tmp_path_factory.mktemp("store") / "store.duckdb")
+    with store.write() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((EXTRACT, REPORT), "1"), TODAY - 30 * DAY)
+        runs = [night("report", TODAY - n * DAY + 3 * HOUR, 60 + n % 5) for n in range(1, 21)]
+        runs += [night("extract", TODAY - n * DAY + HOUR, 30) for n in range(1, 21)]
+        writer.save_changes(INSTANCE, Changes("c", tuple(runs)), TODAY)
+    refresh_quality(store, CONFIG, TODAY)
+    (found,) = refresh_quality(store, CONFIG, TODAY)  # what was kept before is replaced
+    assert found.pipeline == REPORT.key
+    with store.read() as reader:
+        frame = reader.query("FROM prediction_quality")
+    assert frame[["pipeline", "runs"]].to_numpy().tolist() == [["report", 15]]
+    assert frame["coverage"].tolist() == [found.quality.coverage]
