@@ -26,6 +26,7 @@ COMMANDS = {
     "sla": "meta_orch.cli.sla:sla",
     "predict": "meta_orch.cli.predict:predict",
     "critical-path": "meta_orch.cli.critical_path:critical_path",
+    "resources": "meta_orch.cli.resources:resources",
     "prune": "meta_orch.cli.prune:prune",
     "sql": "meta_orch.cli.sql:sql",
     "schema": "meta_orch.cli.schema:schema",

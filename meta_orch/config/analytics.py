@@ -18,5 +18,7 @@ class AnalyticsConfig(Section):
     """From which probability of a miss on an SLA is at risk."""
     cron: Cron = "15 5 * * *"
     """When it is asked."""
+    resources_cron: Cron = "5 * * * *"
+    """When resources are measured, on the days that there is news of."""
     timezone: TimeZone = "UTC"
-    """The time zone of `cron`."""
+    """The time zone of both."""

@@ -35,6 +35,7 @@ from meta_orch.config.logins import (
     TokenLogin,
 )
 from meta_orch.config.openlineage import OpenLineageConfig
+from meta_orch.config.resources import ResourceConfig, UseConfig
 from meta_orch.config.slas import SlaConfig
 from meta_orch.config.values import (
     AssetKeyText,
@@ -70,6 +71,7 @@ __all__ = [
     "NoLogin",
     "OpenLineageConfig",
     "ReconciliationConfig",
+    "ResourceConfig",
     "Retention",
     "Secret",
     "Section",
@@ -80,6 +82,7 @@ __all__ = [
     "Tls",
     "TokenLogin",
     "TriggerConfig",
+    "UseConfig",
     "WhenConfig",
 ]
 
@@ -257,6 +260,8 @@ class MetaOrchConfig(Section):
     """What starts pipelines when others have run."""
     slas: tuple[SlaConfig, ...] = ()
     """What pipelines promise."""
+    resources: tuple[ResourceConfig, ...] = ()
+    """What pipelines share."""
     acting: Literal["live", "dry-run"] = "live"
     """Whether what gates and triggers decide is done, where an instance is not `read_only`, or only
     recorded as what would have been done."""
@@ -311,15 +316,16 @@ class MetaOrchConfig(Section):
             raise ValidationError.from_exception_data("triggers", faults, hide_input=True)
         return triggers
 
-    @field_validator("slas", mode="wrap")
+    @field_validator("slas", "resources", mode="wrap")
     @classmethod
     def _have_names(
-        cls, value: Any, validate: ValidatorFunctionWrapHandler
-    ) -> tuple[SlaConfig, ...]:
-        slas: tuple[SlaConfig, ...] = validate(value)
-        if faults := list(_repeated_names(slas, "an SLA")):
-            raise ValidationError.from_exception_data("slas", faults, hide_input=True)
-        return slas
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        sections = validate(value)
+        kind = "an SLA" if info.field_name == "slas" else "a resource"
+        if faults := list(_repeated_names(sections, kind)):
+            raise ValidationError.from_exception_data(str(info.field_name), faults, hide_input=True)
+        return sections
 
     @field_validator("openlineage", mode="wrap")
     @classmethod

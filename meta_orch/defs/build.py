@@ -15,7 +15,7 @@ from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig
 from meta_orch.defs import names
 from meta_orch.defs.actions import actions_spec
-from meta_orch.defs.analytics import JOB_NAME as ANALYTICS_JOB_NAME
+from meta_orch.defs.analytics import JOB_NAMES as ANALYTICS_JOB_NAMES
 from meta_orch.defs.analytics import build_analytics
 from meta_orch.defs.assets import instance_spec, pipeline_specs
 from meta_orch.defs.backlog import Backlog, build_backlog_job
@@ -123,7 +123,7 @@ def build_definitions(
         *map(names.reconciliation_name, instances),
         JOB_NAME,
         EDGES_JOB_NAME,
-        ANALYTICS_JOB_NAME,
+        *ANALYTICS_JOB_NAMES,
     }
     jobs = names.job_names((p.key for p in pipelines), reserved=reserved)
     known_gates = KnownGates(config)
@@ -151,7 +151,7 @@ def build_definitions(
     ]
     prune_job, prune_schedule = build_retention(store, config.store.retention, clock)
     edges_asset, edges_schedule = build_edges(config, store, clock)
-    analytics, analytics_schedule = build_analytics(config, store, clock)
+    analytics, analytics_schedules = build_analytics(config, store, clock)
     judge = Judge(config, [p.key for p in pipelines], known_gates)
     starter = Starter(store, connect, clock)
     pipeline_jobs = build_jobs(pipelines, instances, jobs, starter)
@@ -179,7 +179,7 @@ def build_definitions(
             *(schedule for _, schedule in reconciliations),
             prune_schedule,
             edges_schedule,
-            analytics_schedule,
+            *analytics_schedules,
         ],
         sensors=[
             *map(build_sensor, collectors, backlog_definitions),

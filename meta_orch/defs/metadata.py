@@ -93,6 +93,11 @@ ERROR: Final = f"{PREFIX}/error"
 NAIVE_ERROR: Final = f"{PREFIX}/error_of_the_median"
 WORST_PREDICTED: Final = f"{PREFIX}/worst_predicted"
 
+SPANS: Final = f"{PREFIX}/spans"
+SATURATED: Final = f"{PREFIX}/saturated_seconds"
+QUEUED_UNITS: Final = f"{PREFIX}/queued_unit_seconds"
+RESOURCES: Final = f"{PREFIX}/resources"
+
 # On the asset of the actions.
 ACTIONS: Final = f"{PREFIX}/actions"
 ACTIONS_FAILED: Final = f"{PREFIX}/actions_failed"

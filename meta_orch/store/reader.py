@@ -27,6 +27,7 @@ from meta_orch.store.errors import QueryFailed
 from meta_orch.store.gate_facts import Facts, find_facts
 from meta_orch.store.history import Coincidence, Race, find_coincidences, find_races
 from meta_orch.store.lineage import LineageReader
+from meta_orch.store.measuring import Measurements
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
 from meta_orch.store.tracing import TraceReader
@@ -221,6 +222,11 @@ class StoreReader:
     def traces(self) -> TraceReader:
         """Runs with all their tasks, and where pipelines lose their time."""
         return TraceReader(self._connection)
+
+    @property
+    def measurements(self) -> Measurements:
+        """How much of which resource was in use and wanted."""
+        return Measurements(self._connection)
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

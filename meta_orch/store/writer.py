@@ -18,6 +18,7 @@ from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import acting_rows, rows
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.lineage import LineageWriter
+from meta_orch.store.measuring import Meter
 from meta_orch.store.reader import StoreReader
 from meta_orch.store.results import ResultWriter
 from meta_orch.store.retention import Expired, forget_expired
@@ -114,7 +115,9 @@ class StoreWriter(StoreReader):
         kept = _by_key((pool.name, pool) for pool in pools)
         _check_instance(instance, (pool.instance for pool in kept))
         self._run("forget_pools", instance=instance)
-        self._merge("add_pools", map(rows.pool_to_document, kept), now=now)
+        documents = [*map(rows.pool_to_document, kept)]
+        self._merge("note_pool_settings", documents, now=now)
+        self._merge("add_pools", documents, now=now)
 
     def save_edges(
         self, edges: Iterable[Edge], now: datetime, kinds: Collection[EdgeKind] = STATED
@@ -170,6 +173,10 @@ class StoreWriter(StoreReader):
     @property
     def traces(self) -> TraceWriter:
         return TraceWriter(self._connection)
+
+    @property
+    def measurements(self) -> Meter:
+        return Meter(self._connection)
 
     @property
     def results(self) -> ResultWriter:

@@ -9,6 +9,8 @@ import dagster as dg
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics import JOB_NAME
 from meta_orch.defs.analytics.critical_paths import PATHS_KEY
+from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
+from meta_orch.defs.analytics.resources import RESOURCES_KEY
 from meta_orch.domain.pipelines import Task
 from meta_orch.testing.builders import make_run, make_task_run
 from meta_orch_tests.defs.support import World
@@ -46,3 +48,41 @@ def test_it_is_in_a_group_of_its_own_and_its_schedule_runs(world: World) -> None
     schedule = definitions.resolve_schedule_def(JOB_NAME)
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert schedule.cron_schedule == "15 5 * * *"
+
+
+def test_resources_are_measured_on_the_days_that_there_is_news_of(world: World) -> None:
+    world.wait(hours=10)
+    orders = world.fake.add_pipeline("orders")
+    for days in (2, 0):
+        began = world.now() - timedelta(days=days, minutes=30)
+        ended = began + timedelta(minutes=20)
+        world.fake.add_run(
+            make_run(f"run_{days}", orders, queued_at=began, started_at=began, ended_at=ended)
+        )
+    world.tick()
+    location = world.load()
+
+    schedule = location.resolve_schedule_def(RESOURCES_JOB_NAME)
+    context = dg.build_schedule_context(
+        instance=world.dagster, repository_def=location.get_repository_def()
+    )
+    days = [request.partition_key for request in schedule.evaluate_tick(context).run_requests or ()]
+    before = (world.now() - timedelta(days=2)).date().isoformat()
+    assert days == [world.now().date().isoformat(), before]
+    job = location.resolve_job_def(RESOURCES_JOB_NAME)
+    for day in days:
+        result = job.execute_in_process(instance=world.dagster, partition_key=day)
+        (made,) = result.asset_materializations_for_node(RESOURCES_KEY.to_python_identifier())
+        assert made.metadata[metadata.SPANS].value == 1
+        assert "| orchestrator | fake | 1 | 1 |" in str(made.metadata[metadata.RESOURCES].value)
+    with world.store.read() as reader:
+        assert len(reader.query("FROM resource_users")) == 2
+    # Nothing is new but today, which goes on.
+    again = schedule.evaluate_tick(context).run_requests or ()
+    assert [request.partition_key for request in again] == days[:1]
+
+
+def test_a_company_without_runs_measures_nothing(world: World) -> None:
+    schedule = world.load().resolve_schedule_def(RESOURCES_JOB_NAME)
+    found = schedule.evaluate_tick(dg.build_schedule_context(instance=world.dagster))
+    assert found.skip_message == "no run is known"

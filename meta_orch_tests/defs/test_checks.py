@@ -9,6 +9,7 @@ from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
 from meta_orch.defs.analytics.critical_paths import PATHS_KEY
 from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
+from meta_orch.defs.analytics.resources import RESOURCES_KEY
 from meta_orch.defs.checks import evaluate_freshness, evaluate_last_run
 from meta_orch.defs.edges import EDGES_KEY
 from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
@@ -170,5 +171,6 @@ def test_many_pipelines_share_a_few_operations(world: World) -> None:
         EDGES_KEY.to_python_identifier(),
         PATHS_KEY.to_python_identifier(),
         PREDICTIONS_KEY.to_python_identifier(),
+        RESOURCES_KEY.to_python_identifier(),
     }
     assert len(job.asset_layer.asset_graph.asset_check_keys) == 1_004 + len(Rule)

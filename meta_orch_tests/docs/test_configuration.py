@@ -23,6 +23,8 @@ SECTIONS = {
     "triggers[]": models.TriggerConfig,
     "triggers[].when": models.WhenConfig,
     "slas[]": models.SlaConfig,
+    "resources[]": models.ResourceConfig,
+    "resources[].uses[]": models.UseConfig,
     "suggestions": models.SuggestionsConfig,
     "openlineage[]": models.OpenLineageConfig,
     "store": models.StoreConfig,

@@ -16,15 +16,18 @@ from dagster import (
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.analytics.critical_paths import build_critical_paths
 from meta_orch.defs.analytics.predictions import build_predictions
+from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
+from meta_orch.defs.analytics.resources import build_resources
 from meta_orch.store import Store
 
 JOB_NAME: Final = "meta_orch__refresh_analytics"
+JOB_NAMES: Final = frozenset({JOB_NAME, RESOURCES_JOB_NAME})
 
 
 def build_analytics(
     config: MetaOrchConfig, store: Store, clock: Callable[[], datetime]
-) -> tuple[list[AssetsDefinition], ScheduleDefinition]:
-    """The assets, and the schedule of the job that renews them.
+) -> tuple[list[AssetsDefinition], list[ScheduleDefinition]]:
+    """The assets, and the schedules of the jobs that renew them.
 
     Args:
         clock: gives the time as aware UTC.
@@ -48,4 +51,5 @@ def build_analytics(
         default_status=DefaultScheduleStatus.RUNNING,
         description="When the history is analysed: `analytics.cron` in meta_orch.yaml.",
     )
-    return assets, schedule
+    resources, measure = build_resources(config, store, clock)
+    return [*assets, resources], [schedule, measure]

@@ -1,0 +1,121 @@
+"""How much of which resource was in use and wanted, day by day."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+import duckdb
+
+from meta_orch.store import rows
+from meta_orch.store.sql import query
+
+
+class Use(NamedTuple):
+    """Of a resource that the configuration declares, by the runs of a pipeline or by what takes a
+    pool's slots: one of the two is None."""
+
+    resource: str
+    instance: str
+    pipeline: str | None
+    pool: str | None
+    units: float
+
+
+class Summary(NamedTuple):
+    """What was measured of a resource over a time."""
+
+    kind: str
+    resource: str
+    capacity: float | None
+    peak_running: float
+    peak_wanted: float
+    running_unit_seconds: float
+    queued_unit_seconds: float
+    excess_unit_seconds: float
+    saturated_seconds: float
+
+
+class User(NamedTuple):
+    """What a pipeline used of a resource over a time."""
+
+    instance: str
+    pipeline: str
+    running_unit_seconds: float
+    queued_unit_seconds: float
+    saturated_unit_seconds: float
+
+
+class Demand(NamedTuple):
+    """What is measured of resources that the configuration declares."""
+
+    capacities: tuple[tuple[str, float], ...] = ()
+    """By resource, in units."""
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """Differs where other things are measured."""
+        return rows.to_text({"capacities": self.capacities, "uses": self.uses})
+
+
+class Measurements:
+    """Get it from `StoreReader.measurements`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def due(self, demand: Demand, now: datetime) -> tuple[date, ...]:
+        """Days (UTC) up to today that there is news of, the last first; today always is one."""
+        found = self._fetch("days_to_measure", uses=demand.mark, now=now)
+        return tuple(row[0] for row in found)
+
+    def first_day(self) -> date | None:
+        """The day (UTC) of the first run that the store has."""
+        ((day,),) = self._fetch("first_day")
+        return day
+
+    def summary(self, since: datetime) -> list[Summary]:
+        """Of each resource in use since an hour, the one that lacked most first."""
+        return [Summary(*row) for row in self._fetch("resource_summary", since=since)]
+
+    def users(self, kind: str, resource: str, since: date) -> list[User]:
+        """Who used a resource since a day, who had most of it while it was saturated first."""
+        found = self._fetch("resource_users", kind=kind, resource=resource, since=since)
+        return [User(*row) for row in found]
+
+    def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query(name), parameters).fetchall()
+
+
+class Meter(Measurements):
+    """Get it from `StoreWriter.measurements`."""
+
+    def measure(self, day: date, demand: Demand, now: datetime) -> int:
+        """Measure a day (UTC) anew.
+
+        Returns:
+            How many spans of runs and attempts were looked at.
+        """
+        since = datetime.combine(day, time(), UTC)
+        until = since + timedelta(days=1)
+        span = {"since": since, "until": until}
+        uses = [rows.to_text(use._asdict()) for use in demand.uses]
+        capacities = [
+            rows.to_text({"resource": resource, "capacity": capacity})
+            for resource, capacity in demand.capacities
+        ]
+        self._run("resource_spans", **span, now=now, uses=uses)
+        self._run("resource_steps", **span, capacities=capacities)
+        self._run("forget_resource_hours", **span)
+        self._run("save_resource_hours")
+        self._run("forget_resource_users", day=day)
+        self._run("save_resource_users", day=day)
+        self._run("note_measured_day", day=day, uses=demand.mark, now=now)
+        ((spans,),) = self._fetch("count_resource_spans")
+        self._run("drop_resource_spans")
+        self._run("drop_resource_steps")
+        return spans
+
+    def _run(self, name: str, **parameters: object) -> None:
+        self._connection.execute(query(name), parameters)

@@ -1,0 +1,2 @@
+-- How many spans a day's measurement rests on: (spans).
+SELECT count(*) FROM resource_span

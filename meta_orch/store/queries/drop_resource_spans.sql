@@ -1,0 +1,2 @@
+-- What a day was measured from.
+DROP TABLE resource_span

@@ -1,0 +1,2 @@
+-- What a day was measured by.
+DROP TABLE resource_step

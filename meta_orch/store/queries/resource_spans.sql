@@ -1,0 +1,84 @@
+-- What was queued and ran within a time, of which resource: the temporary table resource_span
+-- (kind, resource, instance, pipeline, units, queued_at, started_at, ended_at), cut to that time.
+--   $uses: one document per resource in meta_orch.yaml and pipeline, or pool, that uses it
+-- A work pool of Prefect's holds whole runs, any other pool the attempts of task runs.
+CREATE OR REPLACE TEMPORARY TABLE resource_span AS
+WITH
+uses AS (
+  SELECT unnest(from_json_strict(document, '{
+    "resource": "VARCHAR", "instance": "VARCHAR", "pipeline": "VARCHAR", "pool": "VARCHAR",
+    "units": "DOUBLE"
+  }'))
+  FROM (SELECT unnest($uses::VARCHAR[]) AS document)
+),
+run AS (
+  SELECT
+    instance,
+    pipeline,
+    run_id,
+    coalesce(queued_at, started_at) AS queued_at,
+    started_at,
+    -- Of one that was last seen under way nothing is known after that.
+    coalesce(ended_at, CASE WHEN NOT is_finished THEN least($now, $until) END) AS ended_at
+  FROM run_record
+  WHERE deleted_at IS NULL
+    AND state NOT IN ('scheduled', 'skipped', 'removed')
+    AND coalesce(queued_at, started_at) < $until
+    AND (ended_at > $since OR NOT is_finished)
+),
+pool_of_prefect AS (
+  SELECT p.instance, p.name AS pipeline, any_value(task.pool) AS pool
+  FROM pipeline_record AS p, unnest(p.tasks) AS unnested(task)
+  WHERE p.orchestrator = 'prefect' AND task.pool IS NOT NULL
+  GROUP BY ALL
+),
+attempt AS (
+  SELECT
+    t.instance,
+    t.pipeline,
+    t.pool,
+    coalesce(t.queued_at, t.started_at) AS queued_at,
+    t.started_at,
+    coalesce(t.ended_at, run.ended_at) AS ended_at
+  FROM task_run_record AS t
+  JOIN run USING (instance, pipeline, run_id)
+  ANTI JOIN pool_of_prefect USING (instance, pipeline)
+  WHERE t.pool IS NOT NULL
+    AND t.state NOT IN ('scheduled', 'skipped', 'removed', 'upstream_failed')
+    AND (t.ended_at IS NOT NULL OR t.state IN ('queued', 'running'))
+),
+of_pool AS (
+  SELECT instance, pipeline, pool, queued_at, started_at, ended_at FROM attempt
+  UNION ALL
+  SELECT instance, pipeline, pool, queued_at, started_at, ended_at
+  FROM run
+  JOIN pool_of_prefect USING (instance, pipeline)
+),
+span AS (
+  SELECT 'orchestrator' AS kind, instance AS resource, instance, pipeline, 1.0 AS units, queued_at,
+    started_at, ended_at
+  FROM run
+  UNION ALL
+  SELECT 'pool', instance || '/' || pool, instance, pipeline, 1.0, queued_at, started_at, ended_at
+  FROM of_pool
+  UNION ALL
+  SELECT 'shared', uses.resource, instance, pipeline, uses.units, queued_at, started_at, ended_at
+  FROM run
+  JOIN uses USING (instance, pipeline)
+  UNION ALL
+  SELECT 'shared', uses.resource, of_pool.instance, of_pool.pipeline, uses.units, queued_at,
+    started_at, ended_at
+  FROM of_pool
+  JOIN uses ON uses.instance = of_pool.instance AND uses.pool = of_pool.pool
+)
+SELECT
+  kind,
+  resource,
+  instance,
+  pipeline,
+  units,
+  greatest(queued_at, $since) AS queued_at,
+  greatest(least(coalesce(started_at, ended_at), ended_at, $until), $since) AS started_at,
+  greatest(least(ended_at, $until), $since) AS ended_at
+FROM span
+WHERE ended_at > $since AND queued_at < $until AND ended_at >= queued_at
