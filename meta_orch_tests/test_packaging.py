@@ -98,6 +98,8 @@ def test_every_package_that_is_imported_is_required_by_name() -> None:
             allowed |= _names(PROJECT["project"]["optional-dependencies"]["demo"])
         if module.is_relative_to(ROOT / "meta_orch" / "openlineage"):
             allowed |= _names(PROJECT["project"]["optional-dependencies"]["openlineage"])
+        if module.is_relative_to(ROOT / "meta_orch" / "analytics" / "staggering"):
+            allowed |= _names(PROJECT["project"]["optional-dependencies"]["staggering"])
         for name in _imported(module) - _OURS - sys.stdlib_module_names:
             needed = {canonicalize_name(found) for found in distributions[name]}
             assert needed & allowed, f"{module.relative_to(ROOT)} imports {name}"

@@ -27,6 +27,8 @@ COMMANDS = {
     "predict": "meta_orch.cli.predict:predict",
     "critical-path": "meta_orch.cli.critical_path:critical_path",
     "resources": "meta_orch.cli.resources:resources",
+    "conflicts": "meta_orch.cli.contention:conflicts",
+    "stagger": "meta_orch.cli.contention:stagger",
     "prune": "meta_orch.cli.prune:prune",
     "sql": "meta_orch.cli.sql:sql",
     "schema": "meta_orch.cli.schema:schema",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field
 
-from meta_orch.config.values import Cron, Glob, Section, TimeZone
+from meta_orch.config.values import Cron, Duration, Glob, Section, TimeZone
 
 
 class AnalyticsConfig(Section):
@@ -16,6 +18,14 @@ class AnalyticsConfig(Section):
     """Globs: the pipelines with the checks `duration_is_normal` and `starts_on_schedule`."""
     risk_from: float = Field(default=0.5, gt=0, le=1)
     """From which probability of a miss on an SLA is at risk."""
+    conflicts_since: Duration = timedelta(days=7)
+    """How far back conflicts over resources are looked for, and plans are replayed."""
+    conflicts_ahead: Duration = timedelta(days=7)
+    """How far ahead conflicts are looked for, by the schedules."""
+    stagger_by: Duration = timedelta(minutes=30)
+    """How much later a plan may have a pipeline begin, at most."""
+    solve_for: Duration = timedelta(seconds=10)
+    """How long OR-Tools looks for a better plan, where the extra `staggering` is installed."""
     cron: Cron = "15 5 * * *"
     """When it is asked."""
     resources_cron: Cron = "5 * * * *"

@@ -98,6 +98,14 @@ SATURATED: Final = f"{PREFIX}/saturated_seconds"
 QUEUED_UNITS: Final = f"{PREFIX}/queued_unit_seconds"
 RESOURCES: Final = f"{PREFIX}/resources"
 
+CONFLICTS: Final = f"{PREFIX}/conflicts"
+CONFLICTS_COMING: Final = f"{PREFIX}/conflicts_coming"
+HARM: Final = f"{PREFIX}/harm_unit_seconds"
+HARM_COMING: Final = f"{PREFIX}/harm_coming_unit_seconds"
+WORST_CONFLICTS: Final = f"{PREFIX}/worst_conflicts"
+PLANS: Final = f"{PREFIX}/plans"
+PLAN_DATA: Final = f"{PREFIX}/plans_as_data"
+
 # On the asset of the actions.
 ACTIONS: Final = f"{PREFIX}/actions"
 ACTIONS_FAILED: Final = f"{PREFIX}/actions_failed"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.store import rows
 from meta_orch.store.sql import query
 
@@ -46,6 +47,17 @@ class User(NamedTuple):
     saturated_unit_seconds: float
 
 
+class SharedSpan(NamedTuple):
+    """A time in which a pipeline wanted and used a resource."""
+
+    resource: str
+    pipeline: PipelineKey
+    units: float
+    queued_at: datetime
+    started_at: datetime
+    ended_at: datetime
+
+
 class Demand(NamedTuple):
     """What is measured of resources that the configuration declares."""
 
@@ -83,6 +95,26 @@ class Measurements:
         """Who used a resource since a day, who had most of it while it was saturated first."""
         found = self._fetch("resource_users", kind=kind, resource=resource, since=since)
         return [User(*row) for row in found]
+
+    def shared_spans(
+        self, since: datetime, until: datetime, demand: Demand, now: datetime
+    ) -> list[SharedSpan]:
+        """What used resources that the configuration declares, cut to a time; by when it was
+        queued."""
+        uses = [rows.to_text(use._asdict()) for use in demand.uses]
+        parameters = {"since": since, "until": until, "now": now, "uses": uses}
+        self._connection.execute(query("resource_spans"), parameters)
+        found = self._fetch("shared_spans")
+        self._connection.execute(query("drop_resource_spans"))
+        return [
+            SharedSpan(
+                resource,
+                PipelineKey(instance, pipeline),
+                units,
+                *(datetime.fromtimestamp(seconds, UTC) for seconds in seconds_of),
+            )
+            for resource, instance, pipeline, units, *seconds_of in found
+        ]
 
     def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query(name), parameters).fetchall()

@@ -24,6 +24,7 @@ from meta_orch.config.models import (
     DagsterConfig,
     GateConfig,
     OpenLineageConfig,
+    ResourceConfig,
     SlaConfig,
     TriggerConfig,
 )
@@ -51,6 +52,7 @@ class World:
     gates: tuple[GateConfig, ...] = ()
     triggers: tuple[TriggerConfig, ...] = ()
     slas: tuple[SlaConfig, ...] = ()
+    resources: tuple[ResourceConfig, ...] = ()
     analytics: AnalyticsConfig = field(default_factory=AnalyticsConfig)
     openlineage: tuple[OpenLineageConfig, ...] = ()
     acting: Literal["live", "dry-run"] = "live"
@@ -69,6 +71,7 @@ class World:
             gates=self.gates,
             triggers=self.triggers,
             slas=self.slas,
+            resources=self.resources,
             analytics=self.analytics,
             openlineage=self.openlineage,
             acting=self.acting,

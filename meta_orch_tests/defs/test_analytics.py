@@ -6,14 +6,17 @@ from datetime import timedelta
 
 import dagster as dg
 
+from meta_orch.config.models import ResourceConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics import JOB_NAME
+from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
 from meta_orch.defs.analytics.critical_paths import PATHS_KEY
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
 from meta_orch.domain.pipelines import Task
-from meta_orch.testing.builders import make_run, make_task_run
-from meta_orch_tests.defs.support import World
+from meta_orch.domain.ticks import cron
+from meta_orch.testing.builders import make_pipeline, make_run, make_task_run
+from meta_orch_tests.defs.support import NAME, World
 
 
 def test_the_asset_lists_the_tasks_whose_speed_would_change_most(world: World) -> None:
@@ -86,3 +89,26 @@ def test_a_company_without_runs_measures_nothing(world: World) -> None:
     schedule = world.load().resolve_schedule_def(RESOURCES_JOB_NAME)
     found = schedule.evaluate_tick(dg.build_schedule_context(instance=world.dagster))
     assert found.skip_message == "no run is known"
+
+
+def test_conflicts_over_a_resource_are_told_with_a_plan_against_them(world: World) -> None:
+    world.wait(hours=10)
+    world.resources = (
+        ResourceConfig.model_validate({"name": "dwh", "capacity": 1, "uses": [{"pipelines": "*"}]}),
+    )
+    three = world.now().replace(hour=3)
+    for name in ("orders", "refunds"):
+        pipeline = make_pipeline(name, NAME, schedules=(cron("0 3 * * *"),))
+        world.fake.add_pipeline(pipeline)
+        ended = three + timedelta(minutes=20)
+        world.fake.add_run(
+            make_run("night", pipeline, queued_at=three, started_at=three, ended_at=ended)
+        )
+    world.tick()
+    job = world.load().resolve_job_def(JOB_NAME)
+    result = job.execute_in_process(instance=world.dagster)
+    (made,) = result.asset_materializations_for_node(CONFLICTS_KEY.to_python_identifier())
+    found = made.metadata
+    assert (found[metadata.CONFLICTS].value, found[metadata.CONFLICTS_COMING].value) == (1, 7)
+    assert found[metadata.HARM].value == 1200
+    assert "| dwh | 2 | 1 | 1 | 1 of 2 | 20 min | 0 s |" in str(found[metadata.PLANS].value)

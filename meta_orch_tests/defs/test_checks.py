@@ -7,6 +7,7 @@ from dagster import AssetCheckKey, AssetKey, Definitions
 
 from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
+from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
 from meta_orch.defs.analytics.critical_paths import PATHS_KEY
 from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
@@ -172,5 +173,6 @@ def test_many_pipelines_share_a_few_operations(world: World) -> None:
         PATHS_KEY.to_python_identifier(),
         PREDICTIONS_KEY.to_python_identifier(),
         RESOURCES_KEY.to_python_identifier(),
+        CONFLICTS_KEY.to_python_identifier(),
     }
     assert len(job.asset_layer.asset_graph.asset_check_keys) == 1_004 + len(Rule)

@@ -27,6 +27,7 @@ VIEWS = [
     "kept_runs",
     *("critical_paths", "critical_path_tasks", "prediction_quality"),
     *("pool_settings", "resource_hours", "resource_users"),
+    *("conflicts", "stagger_plans", "stagger_moves"),
 ]
 
 

@@ -14,6 +14,7 @@ from dagster import (
 )
 
 from meta_orch.config import MetaOrchConfig
+from meta_orch.defs.analytics.conflicts import build_conflicts
 from meta_orch.defs.analytics.critical_paths import build_critical_paths
 from meta_orch.defs.analytics.predictions import build_predictions
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
@@ -36,6 +37,7 @@ def build_analytics(
     assets = [
         build_critical_paths(settings, store, clock),
         build_predictions(config, store, clock),
+        build_conflicts(config, store, clock),
     ]
     job = define_asset_job(
         JOB_NAME,
