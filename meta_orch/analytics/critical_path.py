@@ -5,7 +5,7 @@ upstream tasks to end, and so on (as in Google's critical path tracing and Uber'
 that began before that one had ended counts from there on.
 
 What would be otherwise if a task took another time follows from one assumption: a task begins as
-long after the last of its upstream tasks has ended as it did.
+long after the last of its upstream tasks has ended, and its schedule lets it, as it did.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
 
 _NOTHING = timedelta()
+_AS_IT_WAS: Mapping[str, timedelta] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Node:
     """When it could have begun, had there been room."""
     upstream: frozenset[str] = frozenset()
     """Ids. One that is not there, as it never ran, does not count."""
+    not_before: datetime | None = None
+    """When its own schedule let it begin, where it has one."""
 
     @property
     def duration(self) -> timedelta:
@@ -123,25 +126,48 @@ class TaskGraph:
         for id_ in reversed(self._order):
             if not self._upstream[id_]:
                 continue
-            may_end = latest[id_] - self.nodes[id_].duration - self._lag(id_)
+            may_end = latest[id_] - self.nodes[id_].duration - self._overhead(id_)
             for before in self._upstream[id_]:
                 latest[before] = min(latest[before], may_end)
         return {id_: latest[id_] - node.ended_at for id_, node in self.nodes.items()}
 
-    def makespan_if(self, durations: Mapping[str, timedelta]) -> timedelta:
-        """How long the run would take if some nodes, by id, took another time."""
+    def makespan_if(
+        self,
+        durations: Mapping[str, timedelta] = _AS_IT_WAS,
+        earlier: Mapping[str, timedelta] = _AS_IT_WAS,
+    ) -> timedelta:
+        """How long the run would take if some nodes, by id, took another time, or began earlier by
+        so much; not before what they waited for had ended.
+
+        A node that waits for none may begin before the run did: what the run takes counts from the
+        same beginning all the same.
+        """
         ends: dict[str, datetime] = {}
         for id_ in self._order:
-            before = [ends[up] for up in self._upstream[id_]]
-            begins = max(before, default=self.began_at) + self._lag(id_)
+            begins = self._ready(id_, ends, earlier.get(id_, _NOTHING)) + self._overhead(id_)
             ends[id_] = begins + durations.get(id_, self.nodes[id_].duration)
         return max(self.began_at, *ends.values()) - self.began_at
 
-    def _lag(self, id_: str) -> timedelta:
-        """How long after the last of its upstream nodes it began; less than nothing where it did
-        not wait for that one's end."""
-        before = [self.nodes[up].ended_at for up in self._upstream[id_]]
-        return self.nodes[id_].started_at - max(before, default=self.began_at)
+    def _ready(self, id_: str, ends: Mapping[str, datetime], sooner: timedelta) -> datetime:
+        """When a node could begin: its upstream nodes have ended, and its schedule lets it.
+
+        Args:
+            sooner: how much earlier it is let; where it has no schedule, what it began later than
+                it could is taken away instead, as far as there is any.
+        """
+        last = max((ends[up] for up in self._upstream[id_]), default=None)
+        scheduled = self.nodes[id_].not_before
+        if scheduled is not None:
+            return max(scheduled - sooner, last or scheduled - sooner)
+        if last is None:
+            return self.began_at - sooner
+        return last - (min(sooner, max(self._overhead(id_), _NOTHING)) if sooner else _NOTHING)
+
+    def _overhead(self, id_: str) -> timedelta:
+        """How long after it could it began; less than nothing where it did not wait for the end of
+        what is upstream of it."""
+        ends = {up: self.nodes[up].ended_at for up in self._upstream[id_]}
+        return self.nodes[id_].started_at - self._ready(id_, ends, _NOTHING)
 
 
 def _decisive(node: Node) -> tuple[datetime, timedelta, str]:

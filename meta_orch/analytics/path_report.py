@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import mean
@@ -97,6 +97,21 @@ def path_report(graphs: Sequence[TaskGraph]) -> PathReport:
         _sum(path.waited for path in paths) / count,
         tuple(sorted(shares, key=lambda share: (-share.saves, -share.executed, share.task))),
     )
+
+
+def saved_if_earlier(graphs: Sequence[TaskGraph], by: timedelta) -> Mapping[str, timedelta]:
+    """How much sooner the runs would have ended, on average over all, if one task of them had begun
+    so much earlier; by task. What it waited for must have ended all the same."""
+    saved: defaultdict[str, timedelta] = defaultdict(timedelta)
+    for graph in graphs:
+        makespan = graph.makespan_if()
+        of_task: defaultdict[str, list[str]] = defaultdict(list)
+        for id_, node in graph.nodes.items():
+            of_task[node.name.partition("[")[0]].append(id_)
+        for task, ids in of_task.items():
+            earlier = dict.fromkeys(ids, by)
+            saved[task] += (makespan - graph.makespan_if(earlier=earlier)) / len(graphs)
+    return saved
 
 
 @dataclass(frozen=True, slots=True)
