@@ -13,6 +13,7 @@ from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run
 from meta_orch.domain.states import RunState, RunTrigger
+from meta_orch.domain.time import Window
 from meta_orch.store import StoreReader
 
 _SAME = timedelta(days=1)
@@ -88,12 +89,17 @@ def _node(run: Run, before: Iterable[Run]) -> Node:
 
 
 def graphs_across(
-    reader: StoreReader, graph: GateMap, pipeline: PipelineKey, since: datetime, most: int
+    reader: StoreReader, graph: GateMap, pipeline: PipelineKey, within: Window, most: int
 ) -> tuple[TaskGraph, ...]:
-    """Of a pipeline's last successful runs since then, across orchestrators, the last first."""
+    """Of a pipeline's last successful runs that ended then, across orchestrators, the last first.
+    What ended earlier did not lead to them."""
     paths = {pipeline.path, *graph.lineage.upstream(pipeline.path)}
     keys = [graph.pipelines[path] for path in sorted(paths) if path in graph.pipelines]
-    runs = reader.traces.runs_since(keys, since)
+    runs = [
+        run
+        for run in reader.traces.runs_since(keys, within.start)
+        if run.ended_at is not None and run.ended_at in within
+    ]
 
     def upstream(path: AssetPath) -> list[AssetPath]:
         return [edge.upstream for edge in graph.lineage.into(path)]

@@ -29,6 +29,7 @@ COMMANDS = {
     "resources": "meta_orch.cli.resources:resources",
     "conflicts": "meta_orch.cli.contention:conflicts",
     "stagger": "meta_orch.cli.contention:stagger",
+    "report": "meta_orch.cli.report:report",
     "prune": "meta_orch.cli.prune:prune",
     "sql": "meta_orch.cli.sql:sql",
     "schema": "meta_orch.cli.schema:schema",

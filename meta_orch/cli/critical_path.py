@@ -16,6 +16,7 @@ from meta_orch.config import MetaOrchConfig, load_config
 from meta_orch.config.values import parse_duration
 from meta_orch.domain.edges import path_text
 from meta_orch.domain.pipelines import Pipeline
+from meta_orch.domain.time import Window
 from meta_orch.domain.words import describe_duration
 
 if TYPE_CHECKING:
@@ -105,8 +106,9 @@ def _across(
     from meta_orch.analytics.run_graphs import graphs_across
     from meta_orch.dependencies.gates import GateMap
 
-    since = datetime.now(UTC) - _ACROSS_DAYS
-    return graphs_across(reader, GateMap(reader, config), pipeline.key, since, most)
+    now = datetime.now(UTC)
+    lately = Window(now - _ACROSS_DAYS, now)
+    return graphs_across(reader, GateMap(reader, config), pipeline.key, lately, most)
 
 
 def _summarise(name: str, report: PathReport) -> None:

@@ -35,6 +35,7 @@ from meta_orch.config.logins import (
     TokenLogin,
 )
 from meta_orch.config.openlineage import OpenLineageConfig
+from meta_orch.config.reports import ReportsConfig
 from meta_orch.config.resources import ResourceConfig, UseConfig
 from meta_orch.config.slas import SlaConfig
 from meta_orch.config.values import (
@@ -71,6 +72,7 @@ __all__ = [
     "NoLogin",
     "OpenLineageConfig",
     "ReconciliationConfig",
+    "ReportsConfig",
     "ResourceConfig",
     "Retention",
     "Secret",
@@ -271,6 +273,7 @@ class MetaOrchConfig(Section):
     store: StoreConfig = StoreConfig()
     reconciliation: ReconciliationConfig = ReconciliationConfig()
     analytics: AnalyticsConfig = AnalyticsConfig()
+    reports: ReportsConfig = ReportsConfig()
     dagster: DagsterConfig = DagsterConfig()
 
     @field_validator("instances", mode="wrap")
@@ -364,6 +367,7 @@ class MetaOrchConfig(Section):
                     instance.model_copy(update={"tls": instance.tls.within(folder)})
                     for instance in self.instances
                 ),
+                "reports": self.reports.within(folder),
                 "openlineage": tuple(source.within(folder) for source in self.openlineage),
             }
         )

@@ -106,6 +106,12 @@ WORST_CONFLICTS: Final = f"{PREFIX}/worst_conflicts"
 PLANS: Final = f"{PREFIX}/plans"
 PLAN_DATA: Final = f"{PREFIX}/plans_as_data"
 
+REPORT: Final = f"{PREFIX}/report"
+FINDINGS: Final = f"{PREFIX}/findings"
+REPORT_FROM: Final = f"{PREFIX}/report_from"
+REPORT_TO: Final = f"{PREFIX}/report_to"
+PREVIEW: Final = f"{PREFIX}/preview"
+
 # On the asset of the actions.
 ACTIONS: Final = f"{PREFIX}/actions"
 ACTIONS_FAILED: Final = f"{PREFIX}/actions_failed"

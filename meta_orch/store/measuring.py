@@ -87,9 +87,10 @@ class Measurements:
         ((day,),) = self._fetch("first_day")
         return day
 
-    def summary(self, since: datetime) -> list[Summary]:
-        """Of each resource in use since an hour, the one that lacked most first."""
-        return [Summary(*row) for row in self._fetch("resource_summary", since=since)]
+    def summary(self, since: datetime, until: datetime) -> list[Summary]:
+        """Of each resource in use from an hour on, the one that lacked most first."""
+        found = self._fetch("resource_summary", since=since, until=until)
+        return [Summary(*row) for row in found]
 
     def users(self, kind: str, resource: str, since: date) -> list[User]:
         """Who used a resource since a day, who had most of it while it was saturated first."""

@@ -28,6 +28,7 @@ from meta_orch.store.gate_facts import Facts, find_facts
 from meta_orch.store.history import Coincidence, Race, find_coincidences, find_races
 from meta_orch.store.lineage import LineageReader
 from meta_orch.store.measuring import Measurements
+from meta_orch.store.reporting import ReportReader
 from meta_orch.store.retention import Expired, find_expired
 from meta_orch.store.sql import query
 from meta_orch.store.tracing import TraceReader
@@ -227,6 +228,11 @@ class StoreReader:
     def measurements(self) -> Measurements:
         """How much of which resource was in use and wanted."""
         return Measurements(self._connection)
+
+    @property
+    def reports(self) -> ReportReader:
+        """What reports tell of a time."""
+        return ReportReader(self._connection)
 
     def expired(self, retention: Retention, now: datetime) -> Expired:
         """How much is older than `retention` keeps."""

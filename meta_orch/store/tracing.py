@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -14,6 +14,21 @@ from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.store import rows
 from meta_orch.store.sql import query
+
+
+class WorstTask(NamedTuple):
+    """A task that often decides when its pipeline ends."""
+
+    instance: str
+    pipeline: str
+    task: str
+    saves_seconds: float
+    """How much sooner the pipeline would end if it were faster (`path_report.FASTER`)."""
+    makespan_seconds: float
+    """What the pipeline takes."""
+    on_path: float
+    """The share of runs in which it is on the critical path."""
+    runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +110,9 @@ class TraceReader:
         """Pipelines with successful runs that came since their critical path was worked out."""
         return tuple(PipelineKey(*row) for row in self._fetch("pipelines_to_trace"))
 
-    def worst(self, most: int) -> list[tuple[Any, ...]]:
-        """The tasks that would save most if they were faster: instance, pipeline, task, seconds
-        saved, seconds that the pipeline takes, share of runs on the path, runs."""
-        return self._fetch("worst_critical_paths", most=most)
+    def worst(self, most: int) -> list[WorstTask]:
+        """The tasks that would save most if they were faster."""
+        return [WorstTask(*row) for row in self._fetch("worst_critical_paths", most=most)]
 
     def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query(name), parameters).fetchall()

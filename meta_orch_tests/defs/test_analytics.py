@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from meta_orch.config.models import ResourceConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics import JOB_NAME
 from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
 from meta_orch.defs.analytics.critical_paths import PATHS_KEY
+from meta_orch.defs.analytics.reports import JOB_NAMES as REPORT_JOB_NAMES
+from meta_orch.defs.analytics.reports import REPORT_KEYS
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
 from meta_orch.domain.pipelines import Task
+from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
+from meta_orch.reports.model import Period
 from meta_orch.testing.builders import make_pipeline, make_run, make_task_run
 from meta_orch_tests.defs.support import NAME, World
 
@@ -112,3 +118,21 @@ def test_conflicts_over_a_resource_are_told_with_a_plan_against_them(world: Worl
     assert (found[metadata.CONFLICTS].value, found[metadata.CONFLICTS_COMING].value) == (1, 7)
     assert found[metadata.HARM].value == 1200
     assert "| dwh | 2 | 1 | 1 | 1 of 2 | 20 min | 0 s |" in str(found[metadata.PLANS].value)
+
+
+@pytest.mark.parametrize("period", Period)
+def test_a_report_is_written_linked_and_previewed(world: World, period: Period) -> None:
+    world.wait(hours=10)
+    orders = world.fake.add_pipeline("orders")
+    began = world.now() - timedelta(days=1)
+    ended = began + timedelta(minutes=20)
+    world.fake.add_run(make_run("run", orders, RunState.FAILED, started_at=began, ended_at=ended))
+    world.tick()
+    job = world.load().resolve_job_def(REPORT_JOB_NAMES[period])
+    result = job.execute_in_process(instance=world.dagster)
+    (made,) = result.asset_materializations_for_node(REPORT_KEYS[period].to_python_identifier())
+    page = Path(str(made.metadata[metadata.REPORT].value))
+    assert page.parent == world.folder / "reports"
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert made.metadata[metadata.FINDINGS].value == 1
+    assert "**fake/orders**: 1 of 1 runs failed" in str(made.metadata[metadata.PREVIEW].value)

@@ -31,6 +31,7 @@ SECTIONS = {
     "store.retention": models.Retention,
     "reconciliation": models.ReconciliationConfig,
     "analytics": models.AnalyticsConfig,
+    "reports": models.ReportsConfig,
     "dagster": models.DagsterConfig,
 }
 

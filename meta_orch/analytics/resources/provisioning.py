@@ -81,7 +81,7 @@ def provisions(reader: StoreReader, now: datetime, length: timedelta) -> tuple[P
         length: of the time up to now that is looked at; from the beginning of that hour.
     """
     since = (now - length).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    return tuple(_provision(each, now - since) for each in reader.measurements.summary(since))
+    return tuple(_provision(each, now - since) for each in reader.measurements.summary(since, now))
 
 
 def _provision(found: Summary, length: timedelta) -> Provision:

@@ -17,12 +17,15 @@ from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.analytics.conflicts import build_conflicts
 from meta_orch.defs.analytics.critical_paths import build_critical_paths
 from meta_orch.defs.analytics.predictions import build_predictions
+from meta_orch.defs.analytics.reports import JOB_NAMES as REPORT_JOB_NAMES
+from meta_orch.defs.analytics.reports import build_report
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
 from meta_orch.defs.analytics.resources import build_resources
+from meta_orch.reports.model import Period
 from meta_orch.store import Store
 
 JOB_NAME: Final = "meta_orch__refresh_analytics"
-JOB_NAMES: Final = frozenset({JOB_NAME, RESOURCES_JOB_NAME})
+JOB_NAMES: Final = frozenset({JOB_NAME, RESOURCES_JOB_NAME, *REPORT_JOB_NAMES.values()})
 
 
 def build_analytics(
@@ -53,5 +56,11 @@ def build_analytics(
         default_status=DefaultScheduleStatus.RUNNING,
         description="When the history is analysed: `analytics.cron` in meta_orch.yaml.",
     )
-    resources, measure = build_resources(config, store, clock)
-    return [*assets, resources], [schedule, measure]
+    others = [
+        build_resources(config, store, clock),
+        *(build_report(period, config, store, clock) for period in Period),
+    ]
+    return (
+        [*assets, *(made for made, _ in others)],
+        [schedule, *(when for _, when in others)],
+    )

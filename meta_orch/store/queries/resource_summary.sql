@@ -1,4 +1,4 @@
--- One row per resource that was in use or wanted since an hour: (kind, resource, capacity, peak
+-- One row per resource that was in use or wanted in some hours: (kind, resource, capacity, peak
 -- running, peak wanted, running, queued and excess unit-seconds, saturated seconds).
 SELECT
   kind,
@@ -11,6 +11,6 @@ SELECT
   sum(excess_unit_seconds),
   sum(saturated_seconds)
 FROM resource_hour_record
-WHERE hour >= $since
+WHERE hour >= $since AND hour < $until
 GROUP BY kind, resource
 ORDER BY sum(excess_unit_seconds) DESC, kind, resource

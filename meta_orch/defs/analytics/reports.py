@@ -1,0 +1,100 @@
+"""The daily and the weekly report, each as an asset with a job and a schedule."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSelection,
+    DefaultScheduleStatus,
+    MaterializeResult,
+    MetadataValue,
+    ScheduleDefinition,
+    asset,
+    define_asset_job,
+    in_process_executor,
+)
+
+from meta_orch.config import MetaOrchConfig
+from meta_orch.defs import metadata
+from meta_orch.defs.analytics.group import GROUP
+from meta_orch.reports.collecting import collect_report
+from meta_orch.reports.model import Period
+from meta_orch.reports.publishing import publish
+from meta_orch.reports.refreshing import refresh_all
+from meta_orch.store import Store
+
+REPORT_KEYS: Final = {
+    Period.DAY: AssetKey(["meta_orch", "daily_report"]),
+    Period.WEEK: AssetKey(["meta_orch", "weekly_report"]),
+}
+JOB_NAMES: Final = {
+    Period.DAY: "meta_orch__make_daily_report",
+    Period.WEEK: "meta_orch__make_weekly_report",
+}
+_OF: Final = {
+    Period.DAY: "the last day that is over",
+    Period.WEEK: "the last seven days that are over",
+}
+
+
+def build_report(
+    period: Period, config: MetaOrchConfig, store: Store, clock: Callable[[], datetime]
+) -> tuple[AssetsDefinition, ScheduleDefinition]:
+    """The asset, and the schedule of the job that makes it.
+
+    Args:
+        clock: gives the time as aware UTC.
+    """
+
+    @asset(
+        key=REPORT_KEYS[period],
+        group_name=GROUP,
+        kinds={"html"},
+        description=(
+            f"What is worth acting on in {_OF[period]}, with its evidence; how promises were kept, "
+            "what ran when, what was wanted of which resource. A page, Markdown and JSON below "
+            "`reports.url` in meta_orch.yaml; `meta-orch report`."
+        ),
+    )
+    def report(context: AssetExecutionContext) -> MaterializeResult:
+        begun = clock()
+        refresh_all(store, config, begun)
+        with store.read() as reader:
+            found = collect_report(reader, config, period, begun)
+        published = publish(found, config.reports.url)
+        context.log.info("written: %s", published.html)
+        link = MetadataValue.url if "://" in published.html else MetadataValue.path
+        return MaterializeResult(
+            metadata=metadata.present(
+                {
+                    metadata.REPORT: link(published.html),
+                    metadata.FINDINGS: len(found.findings) + found.more_findings,
+                    metadata.REPORT_FROM: metadata.timestamp(found.window.start),
+                    metadata.REPORT_TO: metadata.timestamp(found.window.end),
+                    metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
+                    metadata.PREVIEW: MetadataValue.md(published.text),
+                }
+            )
+        )
+
+    job = define_asset_job(
+        JOB_NAMES[period],
+        selection=AssetSelection.assets(REPORT_KEYS[period]),
+        description=f"Makes the report of {_OF[period]}.",
+        executor_def=in_process_executor,
+    )
+    settings = config.reports
+    key = "daily_cron" if period is Period.DAY else "weekly_cron"
+    schedule = ScheduleDefinition(
+        name=JOB_NAMES[period],
+        job=job,
+        cron_schedule=settings.daily_cron if period is Period.DAY else settings.weekly_cron,
+        execution_timezone=settings.timezone,
+        default_status=DefaultScheduleStatus.RUNNING,
+        description=f"When it is made: `reports.{key}` in meta_orch.yaml.",
+    )
+    return report, schedule
