@@ -84,6 +84,10 @@ NORMAL_FROM: Final = f"{PREFIX}/normal_from_seconds"
 NORMAL_TO: Final = f"{PREFIX}/normal_to_seconds"
 
 # On the assets of the analytics.
+PROMISES: Final = f"{PREFIX}/promises"
+PROMISES_BROKEN: Final = f"{PREFIX}/promises_broken"
+PROMISES_AT_RISK: Final = f"{PREFIX}/promises_at_risk"
+KEPT: Final = f"{PREFIX}/kept"
 PIPELINES_REFRESHED: Final = f"{PREFIX}/pipelines_refreshed"
 RUNS_ANALYSED: Final = f"{PREFIX}/runs_analysed"
 SECONDS: Final = f"{PREFIX}/seconds"

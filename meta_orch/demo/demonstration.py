@@ -26,7 +26,10 @@ from meta_orch.demo.story import (
     DEPLOYMENTS,
     GATES,
     PREFECT,
+    RESOURCES,
+    SLAS,
     TRIGGERS,
+    WATCHED,
     Story,
 )
 
@@ -193,6 +196,9 @@ def _configuration(airflow: AirflowServer, prefect: PrefectServer, dagster: Dags
         ],
         "gates": list(GATES),
         "triggers": list(TRIGGERS),
+        "slas": list(SLAS),
+        "resources": list(RESOURCES),
+        "analytics": {"watched": list(WATCHED)},
         "dagster": {"webserver_url": dagster.url},
     }
     return (

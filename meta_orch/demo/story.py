@@ -45,6 +45,23 @@ TRIGGERS = (
         "debounce": "5s",
     },
 )
+SLAS = (
+    {"name": "refunds_are_settled", "pipelines": f"{AIRFLOW}/settle_refunds", "succeeds": True},
+    {
+        "name": "orders_are_staged",
+        "chain": [f"{AIRFLOW}/ingest_orders", f"{AIRFLOW}/stage_orders"],
+        "duration_below": "15m",
+        "target": 0.9,
+    },
+)
+RESOURCES = (
+    {
+        "name": "landing_disk",
+        "capacity": 2,
+        "uses": [{"pipelines": f"{AIRFLOW}/*"}, {"pipelines": f"{PREFECT}/*", "units": 0.5}],
+    },
+)
+WATCHED = (f"{PREFECT}/score-customers/*",)
 
 _OTHER_EDGES = (
     (f"{AIRFLOW}/ingest_orders", f"{AIRFLOW}/stage_orders"),  # by an asset of Airflow's

@@ -11,7 +11,7 @@ import duckdb
 from meta_orch.store import rows
 from meta_orch.store.sql import query
 
-Result = Literal["prediction_quality", "conflicts", "stagger_plans"]
+Result = Literal["sla_attainment", "outlooks", "prediction_quality", "conflicts", "stagger_plans"]
 """The view that shows it."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from meta_orch.config.models import ResourceConfig
+from meta_orch.config.models import ResourceConfig, SlaConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics import JOB_NAME
 from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
@@ -17,6 +17,7 @@ from meta_orch.defs.analytics.reports import JOB_NAMES as REPORT_JOB_NAMES
 from meta_orch.defs.analytics.reports import REPORT_KEYS
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
+from meta_orch.defs.analytics.slas import SLAS_KEY
 from meta_orch.domain.pipelines import Task
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import cron
@@ -136,3 +137,18 @@ def test_a_report_is_written_linked_and_previewed(world: World, period: Period) 
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert made.metadata[metadata.FINDINGS].value == 1
     assert "**fake/orders**: 1 of 1 runs failed" in str(made.metadata[metadata.PREVIEW].value)
+
+
+def test_slas_are_worked_out_with_what_is_broken_first(world: World) -> None:
+    world.slas = (SlaConfig(name="works", pipelines="*", succeeds=True),)
+    for name, state in (("orders", RunState.SUCCEEDED), ("refunds", RunState.FAILED)):
+        world.finish(name, state=state)
+    world.tick()
+    job = world.load().resolve_job_def(JOB_NAME)
+    result = job.execute_in_process(instance=world.dagster)
+    (made,) = result.asset_materializations_for_node(SLAS_KEY.to_python_identifier())
+    found = made.metadata
+    assert (found[metadata.PROMISES].value, found[metadata.PROMISES_BROKEN].value) == (2, 1)
+    assert found[metadata.SLA_SHARE].value == 0.5
+    first = str(found[metadata.KEPT].value).splitlines()[2]
+    assert first == "| works | fake/refunds | 0.0% | 99.0% | 1 | -1.0 | -1 |"

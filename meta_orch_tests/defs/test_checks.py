@@ -12,6 +12,7 @@ from meta_orch.defs.analytics.critical_paths import PATHS_KEY
 from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
 from meta_orch.defs.analytics.reports import REPORT_KEYS
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
+from meta_orch.defs.analytics.slas import SLAS_KEY
 from meta_orch.defs.checks import evaluate_freshness, evaluate_last_run
 from meta_orch.defs.edges import EDGES_KEY
 from meta_orch.defs.evaluations import COLLECTOR_IS_FRESH, LAST_RUN_SUCCEEDED
@@ -175,6 +176,7 @@ def test_many_pipelines_share_a_few_operations(world: World) -> None:
         PREDICTIONS_KEY.to_python_identifier(),
         RESOURCES_KEY.to_python_identifier(),
         CONFLICTS_KEY.to_python_identifier(),
+        SLAS_KEY.to_python_identifier(),
         *(key.to_python_identifier() for key in REPORT_KEYS.values()),
     }
     assert len(job.asset_layer.asset_graph.asset_check_keys) == 1_004 + len(Rule)

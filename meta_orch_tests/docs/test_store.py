@@ -26,6 +26,7 @@ VIEWS = [
     *("gate_overrides", "holds", "actions", "firings"),
     "kept_runs",
     *("critical_paths", "critical_path_tasks", "prediction_quality"),
+    *("sla_attainment", "sla_misses", "outlooks"),
     *("pool_settings", "resource_hours", "resource_users"),
     *("conflicts", "stagger_plans", "stagger_moves"),
 ]

@@ -21,6 +21,7 @@ from meta_orch.defs.analytics.reports import JOB_NAMES as REPORT_JOB_NAMES
 from meta_orch.defs.analytics.reports import build_report
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
 from meta_orch.defs.analytics.resources import build_resources
+from meta_orch.defs.analytics.slas import build_slas
 from meta_orch.reports.model import Period
 from meta_orch.store import Store
 
@@ -38,6 +39,7 @@ def build_analytics(
     """
     settings = config.analytics
     assets = [
+        build_slas(config, store, clock),
         build_critical_paths(settings, store, clock),
         build_predictions(config, store, clock),
         build_conflicts(config, store, clock),

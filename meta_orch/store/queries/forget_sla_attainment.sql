@@ -1,0 +1,2 @@
+-- All of it: it is worked out anew as a whole.
+DELETE FROM sla_record
