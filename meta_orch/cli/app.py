@@ -31,6 +31,7 @@ COMMANDS = {
     "stagger": "meta_orch.cli.contention:stagger",
     "report": "meta_orch.cli.report:report",
     "prune": "meta_orch.cli.prune:prune",
+    "import-wta": "meta_orch.cli.import_wta:import_wta",
     "sql": "meta_orch.cli.sql:sql",
     "schema": "meta_orch.cli.schema:schema",
     "demo": "meta_orch.demo.command:demo",

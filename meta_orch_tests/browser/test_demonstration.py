@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from meta_orch.config import load_config
+from meta_orch.reports.collecting import collect_report
+from meta_orch.reports.model import Period
+from meta_orch.reports.publishing import publish
+from meta_orch.reports.refreshing import refresh_all
+from meta_orch.store import Store
 from meta_orch_tests.browser.conftest import Demonstration
 from meta_orch_tests.browser.pages import Colour, Dagster, expect_colour
 
@@ -140,6 +148,42 @@ def test_what_was_done_is_listed(dagster: Dagster) -> None:
     # As things were when it was held: the DAG may not have failed yet.
     dagster.expect_text(re.compile("settle_refunds failed at|refunds was never materialized"))
     dagster.take_picture("actions")
+
+
+def test_a_promise_that_is_broken_says_how_often_and_why(dagster: Dagster) -> None:
+    dagster.open("assets/airflow/settle_refunds?view=checks&checkDetail=meets_sla")
+    dagster.expect_text(re.compile(r"refunds_are_settled: met 0 of \d+ times"))
+    expect(dagster.page.get_by_text("not_at_risk")).to_be_visible()
+    dagster.take_picture("sla")
+
+
+@pytest.mark.parametrize(("name", "width"), [("report", 1100), ("report-phone", 390)])
+def test_its_report_reads_well_on_a_screen_and_on_a_phone(
+    demonstration: Demonstration,
+    chromium: Browser,
+    screenshots: Path,
+    tmp_path: Path,
+    *,
+    name: str,
+    width: int,
+) -> None:
+    if demonstration.story is None:
+        pytest.skip("only a demonstration of our own has its store here")
+    config = load_config(demonstration.data.parent / "meta_orch.yaml")
+    store, now = Store(config.store.path), datetime.now(UTC)
+    refresh_all(store, config, now)
+    with store.read() as reader:
+        found = collect_report(reader, config, Period.DAY, now, until_now=True)
+    page = chromium.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"file://{publish(found, str(tmp_path)).html}")
+    for heading in ("Worth acting on", "Promises", "A day across orchestrators"):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.get_by_text("airflow/settle_refunds").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    drawn = page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert drawn
+    page.screenshot(path=screenshots / f"{name}.png", full_page=True)
+    page.close()
 
 
 def test_what_was_held_runs_once_its_upstream_is_repaired(
