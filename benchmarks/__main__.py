@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from benchmarks import (
+    analysis,
     asset_graph,
     gates,
     initial_load,
@@ -32,6 +33,7 @@ BENCHMARKS: Sequence[ModuleType] = (
     location_load,
     asset_graph,
     gates,
+    analysis,
     quiet_tick,
     latency,
     initial_load,

@@ -31,6 +31,10 @@ class Settings:
     """Numbers of pipelines, and of runs that each has behind it, that Dagster is to show."""
     newcomers: int = 20
     """Runs that end while it does."""
+    intervals: tuple[int, ...] = (1_000_000, 10_000_000)
+    """Numbers of runs in a month that is analysed."""
+    traced_runs: int = 100_000
+    """Runs whose critical paths are worked out."""
     peer: tuple[tuple[int, int], ...] = ((100, 1_000), (1_000, 1_000))
     """Numbers of pipelines and of runs that meta_orch and its peer bring into Dagster."""
     loads: int = 5
@@ -59,6 +63,8 @@ class Settings:
             past_loads=1,
             mirrored=((60, 5),),
             newcomers=2,
+            intervals=(5_000,),
+            traced_runs=500,
             peer=((10, 20),),
             loads=1,
             reloads=1,

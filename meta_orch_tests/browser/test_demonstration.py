@@ -78,7 +78,7 @@ def test_the_checks_of_a_failing_dag_name_the_task_that_failed(dagster: Dagster)
     dagster.open("assets/airflow/settle_refunds?view=checks&checkDetail=last_run_succeeded")
     dagster.expect_text(re.compile(r"failed after .* at read_bank_file\."))
     dagster.expect_text("collector_is_fresh")
-    expect(dagster.page.get_by_text("Succeeded", exact=True)).to_be_visible()
+    expect(dagster.page.get_by_text("Succeeded", exact=True).first).to_be_visible()
     expect(dagster.page.get_by_role("link", name="/dags/settle_refunds/runs/")).to_be_visible()
     dagster.take_picture("checks")
 
