@@ -59,7 +59,7 @@ def timeline_chart(timeline: Timeline, timezone: str) -> Chart:
     zone = ZoneInfo(timezone)
 
     def draw(axes: Axes, *, is_narrow: bool) -> None:
-        from matplotlib.dates import DateFormatter, HourLocator
+        from matplotlib.dates import AutoDateLocator, DateFormatter
 
         for row, lane in enumerate(timeline.lanes):
             for bar in lane.bars:
@@ -81,7 +81,9 @@ def timeline_chart(timeline: Timeline, timezone: str) -> Chart:
             timeline.window.start.astimezone(zone),  # type: ignore[arg-type]
             timeline.window.end.astimezone(zone),  # type: ignore[arg-type]
         )
-        axes.xaxis.set_major_locator(HourLocator(interval=6 if is_narrow else 3, tz=zone))
+        axes.xaxis.set_major_locator(
+            AutoDateLocator(tz=zone, minticks=3, maxticks=5 if is_narrow else 9)
+        )
         axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))
         axes.grid(axis="y", visible=False)
         _legend(

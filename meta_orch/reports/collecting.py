@@ -32,6 +32,7 @@ from meta_orch.store import StoreReader
 from meta_orch.store.reporting import DemandHour, Totals
 
 _DAY = timedelta(days=1)
+_HAIR = timedelta(microseconds=1)
 _FINDINGS = 10
 _TASKS = 20
 _CURVES = 6
@@ -141,8 +142,9 @@ def _numbers(
 def _sla_lines(promises: Iterable[Promise], window: Window, timezone: str) -> Iterator[SlaLine]:
     """Those that were missed most first."""
     zone = ZoneInfo(timezone)
-    first, last = (at.astimezone(zone).date() for at in (window.start, window.end))
-    days = [first + number * _DAY for number in range((last - first).days)]
+    first = window.start.astimezone(zone).date()
+    last = (window.end - _HAIR).astimezone(zone).date()
+    days = [first + number * _DAY for number in range((last - first).days + 1)]
     lines = []
     for promise in promises:
         of_day: defaultdict[object, list[bool]] = defaultdict(list)
@@ -204,7 +206,7 @@ def _not_covered(
         read_at = status.succeeded_at if status else None
         if read_at is None:
             yield f"{instance.name} has not been read yet: nothing of it is in here."
-        elif read_at < window.end:
+        elif read_at < window.end - instance.tolerance:
             yield (
                 f"{instance.name} was last read at {read_at:%Y-%m-%d %H:%M} UTC: what came after "
                 "is not in here."

@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 from meta_orch.domain.time import Window
 
-_A_DAY = timedelta(days=1)
-
 
 class Period(StrEnum):
     DAY = "day"
@@ -150,4 +148,5 @@ class Report:
 
     @property
     def last_day(self) -> str:
-        return f"{self.window.end.astimezone(ZoneInfo(self.timezone)).date() - _A_DAY}"
+        last = self.window.end - timedelta(microseconds=1)
+        return f"{last.astimezone(ZoneInfo(self.timezone)).date()}"

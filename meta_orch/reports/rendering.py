@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,16 +54,19 @@ def title(report: Report) -> str:
 def _words(report: Report) -> dict[str, Any]:
     zone = ZoneInfo(report.timezone)
     start, end = (at.astimezone(zone) for at in (report.window.start, report.window.end))
-    last = end - timedelta(days=1)
+    last = end - timedelta(microseconds=1)
+    is_of_days = start.time() == end.time() == time()
+    if not is_of_days:
+        span = f"{start:%d %B %H:%M} to {end:%d %B %Y %H:%M} ({report.timezone})"
+    elif report.period is Period.DAY:
+        span = f"{start:%A, %d %B %Y} ({report.timezone})"
+    else:
+        span = f"{start:%d %B} to {last:%d %B %Y} ({report.timezone})"
     return {
         "report": report,
         "title": title(report),
-        "span": (
-            f"{start:%A, %d %B %Y} ({report.timezone})"
-            if report.period is Period.DAY
-            else f"{start:%d %B} to {last:%d %B %Y} ({report.timezone})"
-        ),
-        "day": f"{last:%A, %d %B}",
+        "span": span,
+        "day": f"{last:%A, %d %B}" if is_of_days else "The last 24 hours",
         "made_at": f"{report.made_at.astimezone(zone):%Y-%m-%d %H:%M}",
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from meta_orch.analytics.critical_path import TaskGraph
 from meta_orch.analytics.run_graphs import graphs_across
@@ -47,6 +47,7 @@ def build_timeline(
         return sum((run.ended or end) - run.started for run in of_pipeline[key])
 
     ordered = sorted(of_pipeline, key=lambda key: ("/".join(key) not in path, -length(key), key))
+    day = _trimmed(day, [run.started for run in runs], max(run.ended or end for run in runs))
     shown = sorted(ordered[:_LANES], key=lambda key: (key[0], of_pipeline[key][0].started, key))
     lanes = tuple(
         Lane(
@@ -65,6 +66,13 @@ def build_timeline(
         for instance, name in shown
     )
     return Timeline(day, lanes, len(ordered) - len(shown), path[-1] if path else None, tuple(path))
+
+
+def _trimmed(day: Window, starts: Sequence[float], last: float) -> Window:
+    """The time in which something ran, where that is less than half of it."""
+    begin = max(day.start, datetime.fromtimestamp(min(starts), UTC))
+    end = min(day.end, datetime.fromtimestamp(last, UTC))
+    return Window(begin, end) if begin < end and end - begin < day.length / 2 else day
 
 
 def _deciding(

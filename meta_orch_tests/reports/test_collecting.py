@@ -41,7 +41,10 @@ def test_it_may_go_up_to_now(store: MemoryStore) -> None:
         report = collect_report(reader, CONFIG, Period.DAY, at, until_now=True)
     assert (report.window.start, report.window.end) == (at - DAY, at)
     assert report.timeline is not None
-    assert report.timeline.window == report.window
+    # Nothing ran in the rest of it.
+    ended = NOW - DAY - timedelta(minutes=15)
+    assert (report.timeline.window.start, report.timeline.window.end) == (at - DAY, ended)
+    assert [len(line.days) for line in report.slas] == [2, 2]
 
 
 @pytest.mark.parametrize(

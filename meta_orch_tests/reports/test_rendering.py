@@ -6,11 +6,13 @@ import json
 import re
 from base64 import b64decode
 from dataclasses import replace
+from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from meta_orch.domain.time import Window
 from meta_orch.reports.model import Report
 from meta_orch.reports.rendering import to_html, to_json, to_markdown
 
@@ -60,6 +62,13 @@ def test_json_has_all_that_the_report_says(weekly: Report) -> None:
     assert data["window"]["start"] == "2026-03-13T00:00:00+00:00"
     assert len(data["findings"]) == len(weekly.findings)
     assert data["slas"][0]["days"] == [1, 1, 1, 1, 1, 0, 0]
+
+
+def test_a_time_that_is_no_day_is_told_to_the_minute(daily: Report) -> None:
+    window = Window(*(at + timedelta(hours=6) for at in (daily.window.start, daily.window.end)))
+    text = to_markdown(replace(daily, window=window))
+    assert "19 March 06:00 to 20 March 2026 06:00 (UTC)" in text
+    assert text.startswith("# Daily report on pipelines, 2026-03-20")
 
 
 @pytest.mark.parametrize("render", [to_html, to_markdown, to_json])
