@@ -151,3 +151,14 @@ def test_no_file_names_a_machine_or_a_package_registry() -> None:
 def test_scripts_can_be_run_and_are_valid_shell(script: Path) -> None:
     assert script.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_each_way_to_wait_within_an_orchestrator_has_an_extra_of_its_own() -> None:
+    """One file each, which imports that orchestrator and nothing else that must be installed."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    distributions = {"airflow": "apache-airflow", "prefect": "prefect"}
+    modules = {m.stem: m for m in (ROOT / "meta_orch" / "waiting").glob("[a-z]*.py")}
+    assert modules.keys() == distributions.keys()
+    for name, module in modules.items():
+        assert _names(extras[name]) == {distributions[name]}
+        assert _imported(module) - sys.stdlib_module_names <= {name}

@@ -182,7 +182,8 @@ def test_its_report_reads_well_on_a_screen_and_on_a_phone(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     drawn = page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert drawn
-    page.screenshot(path=screenshots / f"{name}.png", full_page=True)
+    page.screenshot(path=screenshots / f"{name}.png")
+    page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
     page.close()
 
 
