@@ -91,6 +91,9 @@ KEPT: Final = f"{PREFIX}/kept"
 PIPELINES_REFRESHED: Final = f"{PREFIX}/pipelines_refreshed"
 RUNS_ANALYSED: Final = f"{PREFIX}/runs_analysed"
 SECONDS: Final = f"{PREFIX}/seconds"
+WATERMARK: Final = f"{PREFIX}/read_until"
+COVERS_FROM: Final = f"{PREFIX}/covers_from"
+COVERS_TO: Final = f"{PREFIX}/covers_to"
 WORST_TASKS: Final = f"{PREFIX}/worst_tasks"
 COVERAGE: Final = f"{PREFIX}/coverage"
 ERROR: Final = f"{PREFIX}/error"
@@ -112,8 +115,6 @@ PLAN_DATA: Final = f"{PREFIX}/plans_as_data"
 
 REPORT: Final = f"{PREFIX}/report"
 FINDINGS: Final = f"{PREFIX}/findings"
-REPORT_FROM: Final = f"{PREFIX}/report_from"
-REPORT_TO: Final = f"{PREFIX}/report_to"
 PREVIEW: Final = f"{PREFIX}/preview"
 
 # On the asset of the actions.

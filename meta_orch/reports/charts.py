@@ -14,6 +14,7 @@ from meta_orch.reports.model import DemandCurve, SlaLine, Timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.dates import AutoDateLocator
     from matplotlib.figure import Figure
 
 _STATES = {
@@ -59,7 +60,7 @@ def timeline_chart(timeline: Timeline, timezone: str) -> Chart:
     zone = ZoneInfo(timezone)
 
     def draw(axes: Axes, *, is_narrow: bool) -> None:
-        from matplotlib.dates import AutoDateLocator, DateFormatter
+        from matplotlib.dates import DateFormatter
 
         for row, lane in enumerate(timeline.lanes):
             for bar in lane.bars:
@@ -81,9 +82,7 @@ def timeline_chart(timeline: Timeline, timezone: str) -> Chart:
             timeline.window.start.astimezone(zone),  # type: ignore[arg-type]
             timeline.window.end.astimezone(zone),  # type: ignore[arg-type]
         )
-        axes.xaxis.set_major_locator(
-            AutoDateLocator(tz=zone, minticks=3, maxticks=5 if is_narrow else 9)
-        )
+        axes.xaxis.set_major_locator(_instants(zone, is_narrow=is_narrow))
         axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))
         axes.grid(axis="y", visible=False)
         _legend(
@@ -110,7 +109,7 @@ def demand_chart(curve: DemandCurve, timezone: str) -> Chart:
     hours = [_at(seconds, zone) for seconds in curve.hours]
 
     def draw(axes: Axes, *, is_narrow: bool) -> None:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+        from matplotlib.dates import ConciseDateFormatter
         from matplotlib.ticker import MaxNLocator
 
         axes.fill_between(
@@ -138,7 +137,7 @@ def demand_chart(curve: DemandCurve, timezone: str) -> Chart:
                 linewidth=1.4,
             )
             entries.append(("capacity", _STATES["failed"]))
-        locator = AutoDateLocator(tz=zone, maxticks=4 if is_narrow else 8)
+        locator = _instants(zone, is_narrow=is_narrow)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))
         axes.set_ylim(bottom=0)
@@ -234,6 +233,13 @@ def _legend(axes: Axes, entries: Sequence[tuple[str, str]], *, columns: int) -> 
         columnspacing=1.2,
         labelcolor=_MUTED,
     )
+
+
+def _instants(zone: ZoneInfo, *, is_narrow: bool) -> AutoDateLocator:
+    """Where to write instants. With these limits it knows an interval for any length of time."""
+    from matplotlib.dates import AutoDateLocator
+
+    return AutoDateLocator(tz=zone, minticks=2, maxticks=5 if is_narrow else 9)
 
 
 def _at(seconds: float, zone: ZoneInfo) -> datetime:

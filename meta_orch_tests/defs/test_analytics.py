@@ -150,5 +150,8 @@ def test_slas_are_worked_out_with_what_is_broken_first(world: World) -> None:
     found = made.metadata
     assert (found[metadata.PROMISES].value, found[metadata.PROMISES_BROKEN].value) == (2, 1)
     assert found[metadata.SLA_SHARE].value == 0.5
+    # Everything before this was read, and so is in it.
+    assert found[metadata.WATERMARK].value == world.now().timestamp()
+    assert found[metadata.COVERS_TO].value == world.now().timestamp()
     first = str(found[metadata.KEPT].value).splitlines()[2]
     assert first == "| works | fake/refunds | 0.0% | 99.0% | 1 | -1.0 | -1 |"

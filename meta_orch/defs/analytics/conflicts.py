@@ -18,7 +18,7 @@ from meta_orch.analytics.staggering.plan import StaggeringPlan
 from meta_orch.analytics.staggering.refreshing import plan_document, refresh_contention
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics.group import GROUP
+from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import Store
 
@@ -47,6 +47,7 @@ def build_conflicts(
     )
     def conflicts(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
+        read_until = watermark(store)
         found = refresh_contention(store, config, begun)
         context.log.info(
             "%s conflicts were, %s come; %s resources planned for",
@@ -57,10 +58,17 @@ def build_conflicts(
         return MaterializeResult(
             metadata=metadata.present(
                 {
+                    metadata.COVERS_FROM: metadata.timestamp(
+                        begun - config.analytics.conflicts_since
+                    ),
+                    metadata.COVERS_TO: metadata.timestamp(
+                        begun + config.analytics.conflicts_ahead
+                    ),
                     metadata.CONFLICTS: len(found.past),
                     metadata.CONFLICTS_COMING: len(found.coming),
                     metadata.HARM: sum(each.harm.total_seconds() for each in found.past),
                     metadata.HARM_COMING: sum(each.harm.total_seconds() for each in found.coming),
+                    metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.WORST_CONFLICTS: metadata.table(
                         ("resource", "", "when (UTC)", "peak", "of", "harm", "between"),

@@ -15,7 +15,7 @@ from dagster import (
 from meta_orch.analytics.refreshing import refresh_critical_paths
 from meta_orch.config.analytics import AnalyticsConfig
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics.group import GROUP
+from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import Store
 
@@ -42,6 +42,7 @@ def build_critical_paths(
     )
     def critical_paths(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
+        read_until = watermark(store)
         refreshed = refresh_critical_paths(store, begun, runs=settings.critical_path_runs)
         context.log.info(
             "%s pipelines had new runs; %s runs were looked at",
@@ -55,6 +56,7 @@ def build_critical_paths(
                 {
                     metadata.PIPELINES_REFRESHED: refreshed.pipelines,
                     metadata.RUNS_ANALYSED: refreshed.runs,
+                    metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.WORST_TASKS: metadata.table(
                         ("pipeline", "task", "30% faster saves", "of", "on the critical path"),

@@ -10,7 +10,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, Materiali
 from meta_orch.analytics.predictions.quality import Assessment, refresh_quality
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics.group import GROUP
+from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import Store
 
@@ -37,6 +37,7 @@ def build_predictions(
     )
     def predictions(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
+        read_until = watermark(store)
         found = refresh_quality(store, config, begun)
         context.log.info("%s pipelines were replayed", len(found))
         runs = sum(each.quality.runs for each in found)
@@ -49,6 +50,7 @@ def build_predictions(
                     metadata.COVERAGE: round(covered / runs, 4) if runs else None,
                     metadata.ERROR: _mean([each.quality.error for each in found]),
                     metadata.NAIVE_ERROR: _mean([each.quality.naive_error for each in found]),
+                    metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.WORST_PREDICTED: metadata.table(
                         (

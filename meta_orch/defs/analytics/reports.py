@@ -20,7 +20,7 @@ from dagster import (
 
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics.group import GROUP
+from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.reports.collecting import collect_report
 from meta_orch.reports.model import Period
 from meta_orch.reports.publishing import publish
@@ -62,6 +62,7 @@ def build_report(
     )
     def report(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
+        read_until = watermark(store)
         refresh_all(store, config, begun)
         with store.read() as reader:
             found = collect_report(reader, config, period, begun)
@@ -73,8 +74,9 @@ def build_report(
                 {
                     metadata.REPORT: link(published.html),
                     metadata.FINDINGS: len(found.findings) + found.more_findings,
-                    metadata.REPORT_FROM: metadata.timestamp(found.window.start),
-                    metadata.REPORT_TO: metadata.timestamp(found.window.end),
+                    metadata.COVERS_FROM: metadata.timestamp(found.window.start),
+                    metadata.COVERS_TO: metadata.timestamp(found.window.end),
+                    metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.PREVIEW: MetadataValue.md(published.text),
                 }

@@ -26,7 +26,7 @@ from meta_orch.analytics.resources.measuring import days_to_measure, measure_day
 from meta_orch.analytics.resources.provisioning import Provision, provisions
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics.group import GROUP
+from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.domain.words import describe_duration
 from meta_orch.store import Store
 
@@ -61,6 +61,7 @@ def build_resources(
     )
     def resources(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
+        read_until = watermark(store)
         day = date.fromisoformat(context.partition_key)
         spans = measure_days(store, config, [day], begun)
         context.log.info("%s measured from %s spans of runs and attempts", day, spans)
@@ -70,9 +71,12 @@ def build_resources(
         return MaterializeResult(
             metadata=metadata.present(
                 {
+                    metadata.COVERS_FROM: metadata.timestamp(until - _DAY),
+                    metadata.COVERS_TO: metadata.timestamp(until),
                     metadata.SPANS: spans,
                     metadata.SATURATED: sum(each.saturated.total_seconds() for each in found),
                     metadata.QUEUED_UNITS: sum(each.queued.total_seconds() for each in found),
+                    metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.RESOURCES: metadata.table(
                         (

@@ -1,7 +1,7 @@
 """How SLAs are kept, as an asset."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
@@ -10,7 +10,7 @@ from meta_orch.analytics.promises import Promise
 from meta_orch.analytics.refreshing_promises import refresh_promises
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
-from meta_orch.defs.analytics.group import GROUP
+from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.store import Store
 
 SLAS_KEY: Final = AssetKey(["meta_orch", "slas"])
@@ -34,6 +34,7 @@ def build_slas(
     )
     def slas(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
+        read_until = watermark(store)
         promises, outlooks = refresh_promises(store, config, begun)
         risky = sum(outlook.risk >= config.analytics.risk_from for outlook in outlooks)
         context.log.info("%s promises looked at, %s are at risk", len(promises), risky)
@@ -43,10 +44,15 @@ def build_slas(
         return MaterializeResult(
             metadata=metadata.present(
                 {
+                    metadata.COVERS_FROM: metadata.timestamp(
+                        begun - max((sla.window for sla in config.slas), default=timedelta())
+                    ),
+                    metadata.COVERS_TO: metadata.timestamp(begun),
                     metadata.PROMISES: len(promises),
                     metadata.PROMISES_BROKEN: len(broken),
                     metadata.PROMISES_AT_RISK: risky,
                     metadata.SLA_SHARE: round(met / decided, 4) if decided else None,
+                    metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.KEPT: metadata.table(
                         ("sla", "pipeline", "share", "target", "missed", "budget", "streak"),
