@@ -23,8 +23,10 @@ setting AS (
 change AS (
   SELECT kind, resource, queued_at AS moment, 0.0 AS running, units AS queued
   FROM resource_span
+  WHERE queued_at < started_at
   UNION ALL
-  SELECT kind, resource, started_at, units, -units FROM resource_span
+  SELECT kind, resource, started_at, units, CASE WHEN queued_at < started_at THEN -units ELSE 0 END
+  FROM resource_span
   UNION ALL
   SELECT kind, resource, ended_at, -units, 0.0 FROM resource_span
   UNION ALL
