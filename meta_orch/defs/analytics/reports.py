@@ -20,7 +20,12 @@ from dagster import (
 
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
+from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
+from meta_orch.defs.analytics.critical_paths import PATHS_KEY
 from meta_orch.defs.analytics.group import GROUP, watermark
+from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
+from meta_orch.defs.analytics.resources import RESOURCES_KEY
+from meta_orch.defs.analytics.slas import SLAS_KEY
 from meta_orch.reports.collecting import collect_report
 from meta_orch.reports.model import Period
 from meta_orch.reports.publishing import publish
@@ -54,6 +59,7 @@ def build_report(
         key=REPORT_KEYS[period],
         group_name=GROUP,
         kinds={"html"},
+        deps=[SLAS_KEY, PATHS_KEY, RESOURCES_KEY, CONFLICTS_KEY, PREDICTIONS_KEY],
         description=(
             f"What is worth acting on in {_OF[period]}, with its evidence; how promises were kept, "
             "what ran when, what was wanted of which resource. A page, Markdown and JSON below "
