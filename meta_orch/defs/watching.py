@@ -8,6 +8,7 @@ from typing import Final
 
 from dagster import (
     AssetCheckKey,
+    AssetCheckResult,
     AssetCheckSeverity,
     DefaultSensorStatus,
     SensorDefinition,
@@ -16,6 +17,7 @@ from dagster import (
     sensor,
 )
 
+from meta_orch.defs import metadata
 from meta_orch.defs.evaluations import as_evaluation
 from meta_orch.defs.judging import Judge
 from meta_orch.defs.mirror import latest_verdicts
@@ -24,6 +26,9 @@ from meta_orch.store import Store
 SENSOR_NAME: Final = "meta_orch__watch"
 _EVERY_SECONDS: Final = 60
 
+_Said = tuple[bool, AssetCheckSeverity, float | None]
+"""What is told anew when it changes: whether it passed, how grave that is, the risk to a tenth."""
+
 
 def build_watch_sensor(
     judge: Judge, store: Store, clock: Callable[[], datetime]
@@ -31,7 +36,7 @@ def build_watch_sensor(
     """Args:
     clock: gives the time as aware UTC.
     """
-    published: dict[AssetCheckKey, tuple[bool, AssetCheckSeverity]] = {}
+    published: dict[AssetCheckKey, _Said] = {}
 
     @sensor(
         name=SENSOR_NAME,
@@ -50,10 +55,10 @@ def build_watch_sensor(
             context.instance, [*(results.keys() - published.keys())]
         ).items():
             if passed and results[check].passed:
-                published[check] = True, results[check].severity
+                published[check] = _said(results[check])
         changed = 0
         for check, result in results.items():
-            said = result.passed, result.severity
+            said = _said(result)
             if published.get(check) != said:
                 context.instance.report_runless_asset_event(as_evaluation(result))
                 published[check] = said
@@ -62,3 +67,13 @@ def build_watch_sensor(
         return SkipReason(f"{len(results)} checks, {failing} of them fail; {changed} changed")
 
     return watch
+
+
+def _said(result: AssetCheckResult) -> _Said:
+    risk = (result.metadata or {}).get(metadata.RISK)
+    value = getattr(risk, "value", risk)
+    return (
+        result.passed,
+        result.severity,
+        round(value, 1) if isinstance(value, float) else None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -105,6 +106,28 @@ def test_a_run_that_takes_long_is_not_normal_and_puts_the_deadline_at_risk(
     assert found.metadata[metadata.DECIDED_BY].value == "fake/orders"
     said = evaluation(company, DURATION_IS_NORMAL)
     assert said.description == "today has been running for 24 min; usually 11 min"
+
+
+def test_a_risk_that_grows_is_told_again_so_that_its_history_can_be_seen(company: World) -> None:
+    orders = company.fake.add_pipeline("orders")
+    began = six(company)
+    company.wait(minutes=11)
+    run(company, orders, "today", began, None)
+    sensor = company.load().resolve_sensor_def(SENSOR_NAME)
+    key = dg.AssetCheckKey(dg.AssetKey([NAME, "orders"]), NOT_AT_RISK)
+    for _ in range(6):
+        company.tick()
+        assert isinstance(sensor(dg.build_sensor_context(instance=company.dagster)), dg.SkipReason)
+        company.wait(minutes=4)
+    history = company.dagster.event_log_storage.get_asset_check_execution_history(key, limit=20)
+    risks: list[Any] = [
+        event.dagster_event.asset_check_evaluation_data.metadata[metadata.RISK].value  # type: ignore[union-attr]  # it is one
+        for record in reversed(history)
+        if (event := record.event) is not None
+    ]
+    assert risks[0] == 0
+    assert risks == sorted(risks)
+    assert len(risks) > 2
 
 
 def test_a_run_that_is_over_too_soon_is_not_normal_either(company: World) -> None:
