@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fnmatch import fnmatchcase
 
 from pydantic import Field
 
 from meta_orch.config.values import Cron, Duration, Glob, Section, TimeZone
+from meta_orch.domain.pipelines import PipelineKey
 
 
 class AnalyticsConfig(Section):
@@ -32,3 +34,7 @@ class AnalyticsConfig(Section):
     """When resources are measured, on the days that there is news of."""
     timezone: TimeZone = "UTC"
     """The time zone of both."""
+
+    def watches(self, pipeline: PipelineKey) -> bool:
+        """Whether `watched` names it."""
+        return any(fnmatchcase(str(pipeline), glob) for glob in self.watched)

@@ -35,7 +35,7 @@ from meta_orch.defs.evaluations import (
 )
 from meta_orch.defs.gates import evaluate_gate, gate_spec
 from meta_orch.defs.habits import habit_specs
-from meta_orch.defs.judging import Judge, is_watched
+from meta_orch.defs.judging import Judge
 from meta_orch.defs.outlooks import outlook_spec
 from meta_orch.defs.slas import sla_spec
 from meta_orch.dependencies.gates import Gatekeeper, KnownGates
@@ -221,7 +221,7 @@ def _build_checks(
         if pipeline in promised
         for spec in (sla_spec, outlook_spec)
     ]
-    watched = (asset for asset, pipeline in by_asset.items() if is_watched(pipeline, config))
+    watched = (asset for asset, pipeline in by_asset.items() if config.analytics.watches(pipeline))
     specs += [spec for asset in watched for spec in habit_specs(asset)]
     if number == 1:
         specs.append(_freshness_spec(names.instance_key(instance.name), instance))

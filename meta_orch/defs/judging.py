@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 
 from dagster import AssetCheckKey, AssetCheckResult
 
@@ -25,10 +24,6 @@ _FACTS_OF = timedelta(days=2)
 _NO_FACTS = Facts()
 
 
-def is_watched(pipeline: PipelineKey, config: MetaOrchConfig) -> bool:
-    return any(fnmatchcase(str(pipeline), glob) for glob in config.analytics.watched)
-
-
 class Judge:
     """Remembers from look to look what it read.
 
@@ -42,7 +37,7 @@ class Judge:
     ) -> None:
         self._config = config
         self._shown = frozenset(shown)
-        self._watched = sorted(key for key in self._shown if is_watched(key, config))
+        self._watched = sorted(key for key in self._shown if config.analytics.watches(key))
         self._known_gates = known_gates
         self._keeper = PromiseKeeper(config.slas)
         self._seer = Seer()

@@ -63,6 +63,7 @@ class DurationModel:
         self._logs: Floats = np.log(seconds)
         expected = _median_of_others(self._logs)
         self.factor, self._residuals = Factor.NOTHING, self._logs - expected
+        self._whatever = np.sort(self._residuals)
         least = _BETTER * float(np.mean(np.abs(self._residuals)))
         for factor, others in self._candidates(expected):
             residuals = self._logs - others
@@ -78,7 +79,9 @@ class DurationModel:
         its start. One that has outlived all that came before is taken to go on as long again and
         half of it with the likelihoods of a Pareto distribution (shape 2): a heuristic."""
         expected = self._expected(started_at, width)
-        seconds = np.exp(expected + self._sorted)
+        # Without the width it spreads as widely as all runs do.
+        is_told = self.factor is not Factor.WIDTH or bool(width)
+        seconds = np.exp(expected + (self._sorted if is_told else self._whatever))
         lived = elapsed.total_seconds()
         left = seconds[seconds > lived]
         if not len(left):

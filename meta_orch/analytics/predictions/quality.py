@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 from meta_orch.analytics.predictions.durations import Factor, Past, model_of
@@ -76,9 +75,8 @@ def refresh_quality(
 
 
 def _is_asked_for(pipeline: Pipeline, config: MetaOrchConfig) -> bool:
-    return any(sla.is_of(pipeline.key, pipeline.tags) for sla in config.slas) or any(
-        fnmatchcase(str(pipeline.key), glob) for glob in config.analytics.watched
-    )
+    is_promised = any(sla.is_of(pipeline.key, pipeline.tags) for sla in config.slas)
+    return is_promised or config.analytics.watches(pipeline.key)
 
 
 def _document(found: Assessment) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""How far predictions would have been right: history, told run by run as if it were to come."""
+"""How far predictions would have been right: history, told run by run as if it were to come. How
+many task runs a run had in the end was not known then, and is not told."""
 
 from __future__ import annotations
 
@@ -91,7 +92,7 @@ def replay(
     held, errors, naive_errors = [], [], []
     alarms: list[list[_Alarm]] = [[], [], []]
     for run, model, median, p95 in looks:
-        total = model.quantiles(run.started_at, width=run.width)
+        total = model.quantiles(run.started_at)
         true = max(run.duration.total_seconds(), 1e-3)
         low, expected, high = np.interp([LOW, 0.5, HIGH], LEVELS, total)
         held.append(low <= true <= high)
@@ -153,7 +154,7 @@ def _alarm(run: Past, deadline: datetime, says: Callable[[timedelta], bool]) -> 
 
 def _risk(model: DurationModel, run: Past, elapsed: timedelta, deadline: datetime) -> float:
     began = Forecast.certain(run.started_at)
-    return began.after(model.quantiles(run.started_at, elapsed, run.width)).risk(deadline)
+    return began.after(model.quantiles(run.started_at, elapsed)).risk(deadline)
 
 
 def _ends(run: Past, seconds: float, elapsed: timedelta) -> datetime:

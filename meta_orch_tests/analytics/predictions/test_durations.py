@@ -77,6 +77,16 @@ def test_what_has_many_tasks_is_predicted_by_how_many() -> None:
     assert median_minutes(model, MONDAY, width=100) == pytest.approx(100, rel=0.1)
 
 
+def test_where_the_width_of_a_run_is_not_known_it_is_predicted_as_widely_as_all_spread() -> None:
+    runs = [Past(MONDAY + n * HOUR, width * MINUTE, width) for n, width in enumerate(range(1, 41))]
+    model = DurationModel(runs)
+    assert model.factor is Factor.WIDTH
+    unknown = np.log(model.quantiles(MONDAY))
+    known = np.log(model.quantiles(MONDAY, width=20))
+    assert known[-10] - known[9] < 0.2
+    assert unknown[-10] - unknown[9] > 1
+
+
 def test_what_depends_on_nothing_is_predicted_by_all() -> None:
     random = np.random.default_rng(5)
     runs = [Past(MONDAY + n * 5 * HOUR, random.lognormal(2, 0.3) * MINUTE, 3) for n in range(60)]
