@@ -12,7 +12,21 @@ _SECRET_NAME = re.compile(
     r"|authori[sz]ation",
     re.IGNORECASE,
 )
+_ASSIGNED = re.compile(
+    r"(?P<name>[\w-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key"
+    r"|private[_-]?key|credential)[\w-]*[\"']?\s*[=:]\s*[\"']?)(?P<value>[^\s\"',;&)}]+)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+@", re.IGNORECASE)
+
+
+def mask_text(text: str) -> str:
+    """A line of a log without what looks like a secret: what is assigned to a name that says so,
+    what follows `Bearer`, and passwords in URLs."""
+    text = _URL_PASSWORD.sub(rf"\g<scheme>{MASK}@", text)
+    text = _BEARER.sub(rf"\g<scheme>{MASK}", text)
+    return _ASSIGNED.sub(rf"\g<name>{MASK}", text)
 
 
 def mask_secrets(value: Any, name: str = "") -> Any:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 from meta_orch.domain.errors import MetaOrchError
+from meta_orch.domain.health import Problem
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
@@ -166,6 +167,13 @@ class ReadsSources(Protocol):
 @runtime_checkable
 class ReadsPools(Protocol):
     def read_pools(self) -> tuple[Pool, ...]: ...
+
+
+@runtime_checkable
+class ReadsHealth(Protocol):
+    def read_health(self) -> tuple[Problem, ...]:
+        """What the server says does not work of it; what the login may not read is left out."""
+        ...
 
 
 @runtime_checkable

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from meta_orch.config.models import MetaOrchConfig
 from meta_orch.dependencies import known_edges
 from meta_orch.dependencies.reading import known_pipelines
+from meta_orch.domain.health import Problem
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.orchestrators.base import (
     Changes,
     LoginRefused,
     Orchestrator,
     OrchestratorError,
+    ReadsHealth,
     ReadsPools,
     Unreachable,
 )
@@ -130,12 +132,15 @@ class _Reading:
         server = self.orchestrator.read_server()
         catalogue = self.orchestrator.read_catalogue(known)
         pools = self.orchestrator.read_pools() if isinstance(self.orchestrator, ReadsPools) else ()
+        health = self._read_health()
         self.status = replace(
             self.status, server_version=server.version, catalogue_read_at=self.attempted_at
         )
         with self.store.write() as writer:
             writer.save_catalogue(self.instance, catalogue, self.attempted_at)
             writer.save_pools(self.instance, pools, self.attempted_at)
+            if health is not None:
+                writer.alerting.save_problems(self.instance, health, self.attempted_at)
             # Edges run between instances, so they are worked out from all that is stored.
             edges = known_edges(known_pipelines(writer, config), config.edges)
             if edges != tuple(edge for edge in writer.edges() if edge.kind in STATED):
@@ -143,6 +148,15 @@ class _Reading:
             writer.save_collector(self.status)
         self.has_read = True
         self.catalogue_changed = _definitions(catalogue.pipelines) != _definitions(known.values())
+
+    def _read_health(self) -> tuple[Problem, ...] | None:
+        """None where it cannot be read, which keeps nothing else from being so."""
+        if not isinstance(self.orchestrator, ReadsHealth):
+            return None
+        try:
+            return self.orchestrator.read_health()
+        except OrchestratorError:
+            return None
 
     def read_changes(self, clock: Clock, deadline: datetime, since: datetime) -> None:
         """Read pages until there is nothing new or the deadline has passed. What is left to save

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.health import Problem
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
@@ -25,6 +26,7 @@ from meta_orch.orchestrators.airflow.changes import ChangeReader
 from meta_orch.orchestrators.airflow.connecting import connect_api
 from meta_orch.orchestrators.airflow.cursor import read_cursor
 from meta_orch.orchestrators.airflow.dependencies import Dependencies
+from meta_orch.orchestrators.airflow.health import read_problems
 from meta_orch.orchestrators.airflow.listing import RunLister
 from meta_orch.orchestrators.airflow.logs import read_log
 from meta_orch.orchestrators.airflow.parse import Place, read_pool, read_run
@@ -128,6 +130,11 @@ class AirflowOrchestrator(Orchestrator):
     def read_pools(self) -> tuple[Pool, ...]:
         with self._strictly():
             return tuple(read_pool(self._place(), pool) for pool in self._connected().pools())
+
+    def read_health(self) -> tuple[Problem, ...]:
+        """Two requests."""
+        with self._strictly():
+            return tuple(read_problems(self._connected()))
 
     def list_ended_runs(
         self, pipelines: Collection[Pipeline], ended: Window

@@ -164,6 +164,15 @@ class AirflowApi:
     def pools(self) -> Iterator[Fields]:
         return self._offset_pages("/pools", "pools", "a pool", order_by="id")
 
+    def health(self) -> Fields:
+        """Tells anybody."""
+        return self._get("/monitor/health")
+
+    def import_errors(self) -> Iterator[Fields]:
+        return self._offset_pages(
+            "/importErrors", "import_errors", "an import error", order_by="id"
+        )
+
     # Runs.
 
     def runs_updated_since(self, since: datetime, place: RunsPlace | None) -> RunsPage:

@@ -56,6 +56,14 @@ class Airflow2Api(AirflowApi):
         details = super().dag_details(listed)
         return _as_dag(Fields({**details.values, **listed.values}, details.what))
 
+    def health(self) -> Fields:
+        return self._get("/health")
+
+    def import_errors(self) -> Iterator[Fields]:
+        return self._offset_pages(
+            "/importErrors", "import_errors", "an import error", order_by="import_error_id"
+        )
+
     def dag_source(self, dag_id: str) -> str | None:
         try:
             token = self._get("/dags/{dag_id}", dag_id=dag_id).text("file_token")

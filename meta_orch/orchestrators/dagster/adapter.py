@@ -9,6 +9,7 @@ from typing import Any
 from dagster import DagsterInstance
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.health import Problem
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
@@ -86,6 +87,10 @@ class DagsterOrchestrator(Orchestrator):
             self.instance, self._source, self._selection, open_runs, page_size=self._page_size
         )
         yield from reader.read(Cursor.read(cursor) if cursor else None, since=since)
+
+    def read_health(self) -> tuple[Problem, ...]:
+        """Daemons, and code locations where it has a webserver."""
+        return self._source.read_health()
 
     def list_ended_runs(
         self, pipelines: Collection[Pipeline], ended: Window

@@ -16,6 +16,7 @@ from meta_orch.config.models import (
     InstanceConfig,
     NoLogin,
 )
+from meta_orch.domain.health import Problem
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.secrets import mask_secrets
@@ -31,7 +32,9 @@ from meta_orch.orchestrators.base import (
 from meta_orch.orchestrators.dagster import queries
 from meta_orch.orchestrators.dagster.parse import (
     ASSET_JOB,
+    parse_daemon,
     parse_event,
+    parse_location,
     parse_repository,
     parse_run_row,
 )
@@ -174,6 +177,17 @@ class GraphQLSource:
         with self._reading("a log"):
             lines = (parse_event(event) for event in page["events"])
             return LogPage(tuple(filter(None, lines)), page["cursor"])
+
+    def read_health(self) -> tuple[Problem, ...]:
+        """One request."""
+        answer = self._ask(queries.HEALTH)
+        workspace = self._part(answer, "workspaceOrError")
+        with self._reading("the health of the deployment"):
+            statuses = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+            return (
+                *filter(None, map(parse_daemon, statuses)),
+                *filter(None, map(parse_location, workspace["locationEntries"])),
+            )
 
     def cancel_run(self, run_id: str) -> None:
         found = self.read_runs_by_id([run_id])

@@ -18,6 +18,7 @@ import dagster
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from meta_orch.config.models import InstanceConfig
+from meta_orch.domain.health import Problem
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
@@ -133,6 +134,10 @@ class InstanceSource:
     def read_log(self, run_id: str, cursor: str | None) -> LogPage:
         """Nothing: Dagster shows the log of its own run already."""
         return LogPage((), cursor or "")
+
+    def read_health(self) -> tuple[Problem, ...]:
+        """None: whoever asks is run by the daemon that would have to be well."""
+        return ()
 
     def cancel_run(self, run_id: str) -> None:
         raise ActingRefused(self._name, f"run {run_id} is canceled through a webserver's `url`")

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from meta_orch.domain.health import Problem, ProblemKind
 from meta_orch.domain.logs import LogLine
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Task
 from meta_orch.domain.schedules import Schedule, ScheduleKind
+from meta_orch.domain.secrets import mask_text
 from meta_orch.orchestrators.dagster.rows import TYPE, RunRow, StepRow, instant, is_mirrored
 
 ASSET_JOB = "__ASSET_JOB"
 """The job that Dagster itself makes of all assets of a location."""
 
 Row = Mapping[str, Any]
-
+_LONGEST = 300
+"""Of what is said of a problem."""
 
 _PLACES = ("dagster/uri", "dagster/table_name")
 """Dagster's own keys of metadata for where an asset's data lies."""
@@ -190,3 +193,29 @@ def parse_event(event: Mapping[str, Any]) -> LogLine | None:
     while error:
         text, error = f"{text}\n{error['message'].strip()}", error.get("cause")
     return LogLine(text, level, instant(float(event["timestamp"]) / 1000), event.get("stepKey"))
+
+
+def parse_daemon(status: Row) -> Problem | None:
+    """A daemon that does not work; None for one that does, or that need not."""
+    if status["healthy"] or not status["required"]:
+        return None
+    beat = instant(status.get("lastHeartbeatTime"))
+    said = f"no heartbeat since {beat:%Y-%m-%d %H:%M:%S} UTC" if beat else "has never run"
+    errors = [error["message"] for error in _rows(status, "lastHeartbeatErrors")]
+    if errors:
+        said = f"{said}: {_first_line(errors[0])}"
+    part = f"{str(status['daemonType']).replace('_', ' ').lower()} daemon"
+    return Problem(ProblemKind.DOWN, part, said, beat)
+
+
+def parse_location(entry: Row) -> Problem | None:
+    """A code location that cannot be loaded; None for one that is."""
+    found = entry.get("locationOrLoadError")
+    if not found or "message" not in found:
+        return None
+    return Problem(ProblemKind.IMPORT_FAILED, entry["name"], _first_line(found["message"]))
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return mask_text(lines[0])[:_LONGEST] if lines else "cannot be loaded"

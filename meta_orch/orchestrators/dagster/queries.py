@@ -165,6 +165,35 @@ mutation Terminate($run: String!) {
 }
 """
 
+HEALTH = """
+query Health {
+  instance {
+    daemonHealth {
+      allDaemonStatuses {
+        daemonType
+        required
+        healthy
+        lastHeartbeatTime
+        lastHeartbeatErrors { message }
+      }
+    }
+  }
+  workspaceOrError {
+    __typename
+    ... on Error { message }
+    ... on Workspace {
+      locationEntries {
+        name
+        locationOrLoadError {
+          __typename
+          ... on Error { message }
+        }
+      }
+    }
+  }
+}
+"""
+
 LOG = """
 query log($run: ID!, $after: String, $limit: Int!) {
   logsForRun(runId: $run, afterCursor: $after, limit: $limit) {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from meta_orch.domain.health import Problem
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.marks import MIRRORED_TAG, PIPELINE_TAG
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -135,6 +136,8 @@ class Source(Protocol):
     ) -> RunRow: ...
 
     def read_log(self, run_id: str, cursor: str | None) -> LogPage: ...
+
+    def read_health(self) -> tuple[Problem, ...]: ...
 
     def cancel_run(self, run_id: str) -> None: ...
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from meta_orch.config.models import InstanceConfig, TokenLogin
+from meta_orch.domain.health import Problem, ProblemKind
 from meta_orch.domain.logs import LogPage
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue, Changes, ListedRun, RunDetails
@@ -38,6 +39,8 @@ from meta_orch.orchestrators.prefect.parse import (
     reading,
 )
 from meta_orch.orchestrators.selection import Selection
+
+_NOT_READY = "NOT_READY"
 
 
 class PrefectOrchestrator(Orchestrator):
@@ -161,6 +164,18 @@ class PrefectOrchestrator(Orchestrator):
                     if not row["name"].startswith("deployment:")
                 ),
             )
+
+    def read_health(self) -> tuple[Problem, ...]:
+        """Work pools that have deployments and no worker. One request, and one for each pool
+        without a worker."""
+        pools = self._api.all_rows("/work_pools/filter", {})
+        with reading(self.instance, "a work pool"):
+            idle = [row["name"] for row in pools if row.get("status") == _NOT_READY]
+        return tuple(
+            Problem(ProblemKind.WORKER_GONE, name, "no worker takes the runs of this work pool")
+            for name in idle
+            if self._api.post("/deployments/count", {"work_pools": {"name": {"any_": [name]}}})
+        )
 
     def list_ended_runs(
         self, pipelines: Collection[Pipeline], ended: Window

@@ -290,6 +290,9 @@ class PrefectInMemory:
                 return lambda row: row["flow_id"] in chosen
             case "task_runs", "flow_runs":
                 return lambda row: row["flow_run_id"] in chosen
+            case "deployments", "work_pools":
+                names = {self.rows["work_pools"][pool]["name"] for pool in chosen}
+                return lambda row: row.get("work_pool_name") in names
         raise Unsupported(f"{kind} by {entity}")
 
     def _events(self, body: Row) -> Reply:

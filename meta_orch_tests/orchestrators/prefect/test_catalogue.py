@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from meta_orch.domain.health import ProblemKind
 from meta_orch.domain.pipelines import AssetRef, Pipeline, PipelineKey, Pool
 from meta_orch.domain.readings import Catalogue
 from meta_orch.domain.runs import RunKey
@@ -235,6 +236,19 @@ def test_pools_are_work_pools_and_concurrency_limits(prefect: PrefectOrchestrato
         Pool("prefect_test", "etl", slots=3, running=0),
         Pool("prefect_test", "limit:warehouse", slots=4, running=0),
     )
+
+
+def test_a_work_pool_that_has_deployments_and_no_worker_is_a_problem(
+    prefect: PrefectOrchestrator, rows: PrefectInMemory
+) -> None:
+    (pool,) = rows.rows["work_pools"].values()
+    pool["status"] = "READY"
+    assert prefect.read_health() == ()
+    pool["status"] = "NOT_READY"
+    assert prefect.read_health() == (), "nothing is to run there"
+    rows.deployment("sums/manual")["work_pool_name"] = "etl"
+    (problem,) = prefect.read_health()
+    assert (problem.kind, problem.part) == (ProblemKind.WORKER_GONE, "etl")
 
 
 def test_a_started_run_is_that_of_its_deployment(
