@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import field_validator
 
-from meta_orch.config.values import Cron, Section, Text, TimeZone
+from meta_orch.config.values import Cron, InstanceName, Section, Text, TimeZone
 
 
 class ReportsConfig(Section):
@@ -19,8 +19,12 @@ class ReportsConfig(Section):
     """When that of the day before is made."""
     weekly_cron: Cron = "15 6 * * 1"
     """When that of the last seven days is."""
+    incidents_cron: Cron = "30 6 * * 1"
+    """When that of the incidents of the last seven days is."""
+    send_to: tuple[InstanceName, ...] = ()
+    """Receivers of `alerts` that are told of each, with its most important lines."""
     timezone: TimeZone = "UTC"
-    """The time zone of both, and of the days that reports are of."""
+    """The time zone of these, and of the days that reports are of."""
 
     @field_validator("url")
     @classmethod

@@ -39,14 +39,17 @@ _CURVES = 6
 _HOUR = 3600.0
 
 
-def period_window(period: Period, now: datetime, timezone: str) -> Window:
-    """The last day that is over in a time zone, or the last seven. A day in which clocks change has
-    23 or 25 hours."""
+def period_window(
+    period: Period, now: datetime, timezone: str, *, until_now: bool = False
+) -> Window:
+    """The last day that is over in a time zone, or the last seven; or as long a time, up to now. A
+    day in which clocks change has 23 or 25 hours."""
     zone = ZoneInfo(timezone)
     end = now.astimezone(zone).date()
     begin = end - (_DAY if period is Period.DAY else 7 * _DAY)
     midnight = time(tzinfo=zone)
-    return Window(datetime.combine(begin, midnight), datetime.combine(end, midnight))
+    days = Window(datetime.combine(begin, midnight), datetime.combine(end, midnight))
+    return Window(now - days.length, now) if until_now else days
 
 
 def collect_report(
@@ -59,9 +62,7 @@ def collect_report(
 ) -> Report:
     """Of the last day, or the last seven, that are over; or as long, up to now."""
     timezone = config.reports.timezone
-    window = period_window(period, now, timezone)
-    if until_now:
-        window = Window(now - window.length, now)
+    window = period_window(period, now, timezone, until_now=until_now)
     before = Window(window.start - window.length, window.start)
     graph = GateMap(reader, config)
     promises = kept_promises(reader, config.slas, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fsspec.core import url_to_fs
@@ -26,6 +27,23 @@ class Published:
     """The Markdown itself."""
 
 
+def write_files(url: str, files: Mapping[str, str]) -> None:
+    """Write texts below a URL, each under its name, in the place of what is there.
+
+    Raises:
+        PublishingFailed: the place cannot be written to, or its package is not installed.
+    """
+    try:
+        filesystem, folder = url_to_fs(url)
+        filesystem.makedirs(folder, exist_ok=True)
+        for name, content in files.items():
+            filesystem.pipe_file(f"{folder}/{name}", content.encode())
+    except (OSError, ValueError, ImportError) as error:
+        raise PublishingFailed(
+            f"the report cannot be written below `reports.url`: {type(error).__name__}: {error}"
+        ) from error
+
+
 def publish(report: Report, url: str) -> Published:
     """Write its three files below a URL, and the page once more as the latest of its period. What
     is there of the same name is replaced.
@@ -41,14 +59,6 @@ def publish(report: Report, url: str) -> Published:
         f"{report.name}.json": to_json(report),
         f"latest-{word}.html": html,
     }
-    try:
-        filesystem, folder = url_to_fs(url)
-        filesystem.makedirs(folder, exist_ok=True)
-        for name, content in files.items():
-            filesystem.pipe_file(f"{folder}/{name}", content.encode())
-    except (OSError, ValueError, ImportError) as error:
-        raise PublishingFailed(
-            f"the report cannot be written below `reports.url`: {type(error).__name__}: {error}"
-        ) from error
+    write_files(url, files)
     html_place, markdown_place, json_place, _ = (f"{url}/{name}" for name in files)
     return Published(html_place, markdown_place, json_place, text)

@@ -1,0 +1,1 @@
+"""The incident report: of one incident, and of a time."""
