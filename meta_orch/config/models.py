@@ -6,7 +6,7 @@ reference (`EnvironmentReference`), and is read from the environment at the mome
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from meta_orch.config.alerts import AlertsConfig
 from meta_orch.config.analytics import AnalyticsConfig
 from meta_orch.config.connecting import Timeouts, Tls, within
 from meta_orch.config.gates import GateConfig, TriggerConfig, WhenConfig
@@ -34,6 +35,7 @@ from meta_orch.config.logins import (
     NoLogin,
     TokenLogin,
 )
+from meta_orch.config.naming import fault_at, repeated_names
 from meta_orch.config.openlineage import OpenLineageConfig
 from meta_orch.config.reports import ReportsConfig
 from meta_orch.config.resources import ResourceConfig, UseConfig
@@ -55,6 +57,7 @@ from meta_orch.config.values import (
 
 __all__ = [
     "LOGIN_TYPES",
+    "AlertsConfig",
     "AnalyticsConfig",
     "ApiKeyLogin",
     "BasicLogin",
@@ -160,7 +163,7 @@ class InstanceConfig(Section):
 
 
 class Retention(Section):
-    """How long the store keeps what it read. Without `runs` and `task_runs` it keeps all."""
+    """How long the store keeps what it has. Without `runs` and `task_runs` it keeps all runs."""
 
     runs: Duration | None = None
     """How long after its end a run is kept, with its task runs."""
@@ -168,6 +171,8 @@ class Retention(Section):
     """How long after its end a run's task runs are kept, where that is shorter."""
     last_runs: int = Field(default=20, ge=0)
     """How many of the last finished runs of each pipeline are kept, however old."""
+    incidents: Duration = timedelta(days=400)
+    """How long after they were resolved incidents are kept, with what was sent of them."""
     cron: Cron = "30 3 * * *"
     """When what is older is removed, and the file made smaller."""
     timezone: TimeZone = "UTC"
@@ -273,6 +278,7 @@ class MetaOrchConfig(Section):
     store: StoreConfig = StoreConfig()
     reconciliation: ReconciliationConfig = ReconciliationConfig()
     analytics: AnalyticsConfig = AnalyticsConfig()
+    alerts: AlertsConfig = AlertsConfig()
     reports: ReportsConfig = ReportsConfig()
     dagster: DagsterConfig = DagsterConfig()
 
@@ -282,7 +288,7 @@ class MetaOrchConfig(Section):
         cls, value: Any, validate: ValidatorFunctionWrapHandler
     ) -> tuple[InstanceConfig, ...]:
         """A repeated name is told beside the faults within the instances, not after them."""
-        faults = list(_repeated_names(value, "an instance"))
+        faults = list(repeated_names(value, "an instance"))
         instances: tuple[InstanceConfig, ...] = ()
         try:
             instances = validate(value)
@@ -307,14 +313,14 @@ class MetaOrchConfig(Section):
     ) -> tuple[TriggerConfig, ...]:
         triggers: tuple[TriggerConfig, ...] = validate(value)
         instances = {instance.name: instance for instance in info.data.get("instances", ())}
-        faults = [*_repeated_names(triggers, "a trigger")]
+        faults = [*repeated_names(triggers, "a trigger")]
         for index, trigger in enumerate(triggers):
             instance = instances.get(trigger.run.partition("/")[0])
             if instances and instance is None:
-                faults.append(_fault((index, "run"), trigger.run, _no_such_instance(instances)))
+                faults.append(fault_at((index, "run"), trigger.run, _no_such_instance(instances)))
             elif instance is not None and instance.type == "dagster" and instance.url is None:
                 text = f"needs the webserver's `url` at the instance {instance.name}, to start runs"
-                faults.append(_fault((index, "run"), trigger.run, text))
+                faults.append(fault_at((index, "run"), trigger.run, text))
         if faults:
             raise ValidationError.from_exception_data("triggers", faults, hide_input=True)
         return triggers
@@ -326,9 +332,20 @@ class MetaOrchConfig(Section):
     ) -> Any:
         sections = validate(value)
         kind = "an SLA" if info.field_name == "slas" else "a resource"
-        if faults := list(_repeated_names(sections, kind)):
+        if faults := list(repeated_names(sections, kind)):
             raise ValidationError.from_exception_data(str(info.field_name), faults, hide_input=True)
         return sections
+
+    @field_validator("reports")
+    @classmethod
+    def _go_to_receivers(cls, value: ReportsConfig, info: ValidationInfo) -> ReportsConfig:
+        alerts = info.data.get("alerts")
+        known = [receiver.name for receiver in alerts.receivers] if alerts else [*value.send_to]
+        for name in value.send_to:
+            if name not in known:
+                there = ", ".join(known) or "none yet"
+                raise ValueError(f"send_to: {name} is no receiver of `alerts`; there are: {there}")
+        return value
 
     @field_validator("openlineage", mode="wrap")
     @classmethod
@@ -338,7 +355,7 @@ class MetaOrchConfig(Section):
         sources: tuple[OpenLineageConfig, ...] = validate(value)
         instances = {instance.name for instance in info.data.get("instances", ())}
         faults = [
-            _fault(
+            fault_at(
                 (index, "namespaces", namespace),
                 name,
                 f"is no instance; write one of: {', '.join(sorted(instances))}",
@@ -368,6 +385,7 @@ class MetaOrchConfig(Section):
                     for instance in self.instances
                 ),
                 "reports": self.reports.within(folder),
+                "alerts": self.alerts.within(folder),
                 "openlineage": tuple(source.within(folder) for source in self.openlineage),
             }
         )
@@ -377,21 +395,3 @@ def _no_such_instance(instances: Collection[str]) -> str:
     return (
         f"is in no instance; write INSTANCE/PIPELINE, with one of: {', '.join(sorted(instances))}"
     )
-
-
-def _fault(place: tuple[int | str, ...], value: Any, text: str) -> InitErrorDetails:
-    return InitErrorDetails(
-        type="value_error", loc=place, input=value, ctx={"error": ValueError(text)}
-    )
-
-
-def _repeated_names(sections: Any, kind: str) -> Iterator[InitErrorDetails]:
-    """A fault for each name but the first of its kind; the sections need not be validated yet."""
-    seen: set[str] = set()
-    for index, section in enumerate(sections if isinstance(sections, list | tuple) else ()):
-        name = section.get("name") if isinstance(section, dict) else getattr(section, "name", "")
-        if not isinstance(name, str):
-            continue
-        if name in seen:
-            yield _fault((index, "name"), name, f"is the name of {kind} above; give each its own")
-        seen.add(name)

@@ -31,6 +31,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        populate_by_name=True,  # some keys are words of Python, and have another name in it
         extra="forbid",
         hide_input_in_errors=True,  # an input may be a secret
         use_attribute_docstrings=True,  # they are the descriptions in the JSON schema

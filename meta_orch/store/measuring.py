@@ -58,6 +58,18 @@ class SharedSpan(NamedTuple):
     ended_at: datetime
 
 
+class ComingConflict(NamedTuple):
+    """A time in which pipelines will want more of a resource than there is."""
+
+    resource: str
+    since: datetime
+    until: datetime
+    capacity: float
+    peak: float
+    pipelines: tuple[str, ...]
+    computed_at: datetime
+
+
 class Demand(NamedTuple):
     """What is measured of resources that the configuration declares."""
 
@@ -96,6 +108,23 @@ class Measurements:
         """Who used a resource since a day, who had most of it while it was saturated first."""
         found = self._fetch("resource_users", kind=kind, resource=resource, since=since)
         return [User(*row) for row in found]
+
+    def coming_conflicts(self, now: datetime) -> list[ComingConflict]:
+        """Of the next day, as they were last foreseen; by resource, the next first."""
+        return [
+            ComingConflict(
+                resource,
+                datetime.fromtimestamp(since, UTC),
+                datetime.fromtimestamp(until, UTC),
+                capacity,
+                peak,
+                tuple(pipelines),
+                datetime.fromtimestamp(computed, UTC),
+            )
+            for resource, since, until, capacity, peak, pipelines, computed in self._fetch(
+                "coming_conflicts", now=now
+            )
+        ]
 
     def shared_spans(
         self, since: datetime, until: datetime, demand: Demand, now: datetime

@@ -21,6 +21,7 @@ from meta_orch.domain.pipelines import Pipeline, PipelineKey, Pool
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.time import Window
 from meta_orch.store import acting_rows, rows
+from meta_orch.store.alerting import AlertingReader
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.comparing import StoredRuns
 from meta_orch.store.errors import QueryFailed
@@ -228,6 +229,11 @@ class StoreReader:
     def measurements(self) -> Measurements:
         """How much of which resource was in use and wanted."""
         return Measurements(self._connection)
+
+    @property
+    def alerting(self) -> AlertingReader:
+        """Incidents, silences and messages."""
+        return AlertingReader(self._connection)
 
     @property
     def reports(self) -> ReportReader:

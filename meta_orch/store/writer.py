@@ -16,6 +16,7 @@ from meta_orch.domain.pipelines import Pool
 from meta_orch.domain.readings import Catalogue, Changes, RunDetails
 from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import acting_rows, rows
+from meta_orch.store.alerting import AlertingWriter
 from meta_orch.store.collectors import CollectorStatus
 from meta_orch.store.lineage import LineageWriter
 from meta_orch.store.measuring import Meter
@@ -167,6 +168,10 @@ class StoreWriter(StoreReader):
         return TriggerWriter(self._connection)
 
     @property
+    def alerting(self) -> AlertingWriter:
+        return AlertingWriter(self._connection)
+
+    @property
     def lineage(self) -> LineageWriter:
         return LineageWriter(self._connection)
 
@@ -211,7 +216,8 @@ class StoreWriter(StoreReader):
         self._run("release_runs", reason=reason)
 
     def forget_expired(self, retention: Retention, now: datetime) -> Expired:
-        """Remove what is older than `retention` keeps, and say how much that was."""
+        """Remove what is older than `retention` keeps, and say how many runs that was."""
+        self.alerting.forget(now - retention.incidents)
         return forget_expired(self._connection, retention, now)
 
     def _forget_former_attempts(self, instance: str, seen: Collection[TaskRun]) -> None:

@@ -48,7 +48,7 @@ def test_every_key_is_described_to_the_person_who_hovers_over_it() -> None:
     undescribed = [
         f"{name}.{key}"
         for name, section in definitions.items()
-        for key, schema in section["properties"].items()
+        for key, schema in section.get("properties", {}).items()
         if "description" not in schema and "$ref" not in schema and key != "type"
     ]
     assert undescribed == []

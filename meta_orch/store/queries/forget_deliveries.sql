@@ -1,0 +1,2 @@
+-- Messages that need not be sent any more.
+DELETE FROM delivery_record WHERE state <> 'pending' AND created_at < $before
