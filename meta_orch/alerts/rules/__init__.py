@@ -1,0 +1,1 @@
+"""What is wrong: each module finds some of the conditions, from what the store has."""
