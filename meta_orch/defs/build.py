@@ -15,6 +15,7 @@ from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig
 from meta_orch.defs import names
 from meta_orch.defs.actions import actions_spec
+from meta_orch.defs.alerting import build_alert_sensor
 from meta_orch.defs.analytics import JOB_NAMES as ANALYTICS_JOB_NAMES
 from meta_orch.defs.analytics import build_analytics
 from meta_orch.defs.assets import instance_spec, pipeline_specs
@@ -25,6 +26,7 @@ from meta_orch.defs.connection import Connect, KeptConnection, connect_from, is_
 from meta_orch.defs.edges import JOB_NAME as EDGES_JOB_NAME
 from meta_orch.defs.edges import build_edges
 from meta_orch.defs.gate_publisher import GatePublisher
+from meta_orch.defs.incidents import IncidentPublisher, incidents_spec
 from meta_orch.defs.jobs import build_jobs
 from meta_orch.defs.judging import Judge
 from meta_orch.defs.lineage import build_lineage_sensor
@@ -112,8 +114,11 @@ def build_definitions(
     gated = _gated(pipelines, edges, config.gates)
     promised = [p.key for p in pipelines if any(s.is_of(p.key, p.tags) for s in config.slas)]
     by_instance = {name: [p for p in pipelines if p.key.instance == name] for name in instances}
+    webserver_url = (
+        config.dagster.webserver_url or os.environ.get(WEBSERVER_VARIABLE) or DEFAULT_WEBSERVER
+    )
     reloader = Reloader(
-        config.dagster.webserver_url or os.environ.get(WEBSERVER_VARIABLE) or DEFAULT_WEBSERVER,
+        webserver_url,
         loaded={name: catalogue_digest(found, judgements) for name, found in by_instance.items()},
         clock=clock,
     )
@@ -163,6 +168,7 @@ def build_definitions(
             edges_asset,
             *analytics,
             actions_spec(),
+            incidents_spec(),
         ],
         asset_checks=[
             *build_checks(
@@ -184,6 +190,14 @@ def build_definitions(
         sensors=[
             *map(build_sensor, collectors, backlog_definitions),
             *([build_watch_sensor(judge, store, clock)] if judge.has_work else []),
+            build_alert_sensor(
+                config,
+                store,
+                known_gates,
+                IncidentPublisher(config, store, [p.key for p in pipelines], webserver_url),
+                connections={name: KeptConnection(i, connect) for name, i in instances.items()},
+                clock=clock,
+            ),
             *build_lineage_sensor(config.openlineage, store, clock),
             *build_trigger_sensor(
                 config, store, jobs, pipeline_jobs, gates=known_gates, clock=clock

@@ -54,7 +54,10 @@ many narrow ones."""
 
 
 def evaluate_last_run(
-    pipeline: PipelineKey, run: Run | None, task_runs: Iterable[TaskRun] = ()
+    pipeline: PipelineKey,
+    run: Run | None,
+    task_runs: Iterable[TaskRun] = (),
+    incident: MetadataValue | None = None,
 ) -> AssetCheckResult:
     """Whether a pipeline's last finished run succeeded. A run that somebody canceled, and none at
     all, are a warning; only a failure is an error.
@@ -62,6 +65,7 @@ def evaluate_last_run(
     Args:
         run: the last finished one; None where none is known.
         task_runs: the run's, of which those that failed are listed.
+        incident: that the pipeline is part of now.
     """
     if run is None:
         return AssetCheckResult(
@@ -70,6 +74,7 @@ def evaluate_last_run(
             passed=False,
             severity=AssetCheckSeverity.WARN,
             description="No finished run is known.",
+            metadata=metadata.present({metadata.INCIDENT: incident}),
         )
     took = f" after {describe_duration(run.duration)}" if run.duration is not None else ""
     failed = _failed(task_runs)
@@ -81,6 +86,7 @@ def evaluate_last_run(
         description=f"{run.key.run_id}: {run.native_state}{took}{_where(failed)}.",
         metadata=metadata.present(
             {
+                metadata.INCIDENT: incident,
                 metadata.RUN_URL: metadata.url(run.url),
                 metadata.ENDED_AT: metadata.timestamp(run.ended_at),
                 metadata.MESSAGE: run.message,

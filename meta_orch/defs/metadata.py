@@ -121,7 +121,18 @@ PREVIEW: Final = f"{PREFIX}/preview"
 ACTIONS: Final = f"{PREFIX}/actions"
 ACTIONS_FAILED: Final = f"{PREFIX}/actions_failed"
 
+# On the asset of the incidents.
+INCIDENTS: Final = f"{PREFIX}/incidents"
+INCIDENTS_OPEN: Final = f"{PREFIX}/incidents_open"
+INCIDENTS_UNACKNOWLEDGED: Final = f"{PREFIX}/incidents_unacknowledged"
+INCIDENTS_LATELY: Final = f"{PREFIX}/incidents_of_the_last_day"
+TO_DETECT: Final = f"{PREFIX}/mean_seconds_to_detect"
+TO_RECOVER: Final = f"{PREFIX}/mean_seconds_to_recover"
+MESSAGES_WAITING: Final = f"{PREFIX}/messages_waiting"
+RESOLVED_LATELY: Final = f"{PREFIX}/resolved_lately"
+
 # On runs, their events and checks.
+INCIDENT: Final = f"{PREFIX}/incident"
 RUN_URL: Final = f"{PREFIX}/run_url"
 RUN_ID: Final = f"{PREFIX}/run_id"
 STATE: Final = f"{PREFIX}/state"

@@ -179,6 +179,17 @@ def cancel_unfinished(instance: DagsterInstance, mirrored: str) -> int:
     return len(left)
 
 
+def tag_run(instance: DagsterInstance, run_id: str, tags: Mapping[str, str]) -> bool | None:
+    """Add tags to a run. Returns whether that changed anything; None where there is no such run."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return None
+    if tags.items() <= run.tags.items():
+        return False
+    instance.add_run_tags(run_id, dict(tags))
+    return True
+
+
 def latest_verdicts(
     instance: DagsterInstance, checks: Collection[AssetCheckKey]
 ) -> Mapping[AssetCheckKey, bool]:

@@ -21,6 +21,7 @@ from meta_orch.demo.servers.dagster import SCRIPTS
 from meta_orch.demo.steps import Steps
 from meta_orch.demo.story import (
     AIRFLOW,
+    ALERTS,
     DAGSTER,
     DECLARED_EDGES,
     DEPLOYMENTS,
@@ -199,6 +200,7 @@ def _configuration(airflow: AirflowServer, prefect: PrefectServer, dagster: Dags
         "slas": list(SLAS),
         "resources": list(RESOURCES),
         "analytics": {"watched": list(WATCHED)},
+        "alerts": ALERTS,
         "dagster": {"webserver_url": dagster.url},
     }
     return (

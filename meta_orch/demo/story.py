@@ -61,6 +61,12 @@ RESOURCES = (
         "uses": [{"pipelines": f"{AIRFLOW}/*"}, {"pipelines": f"{PREFECT}/*", "units": 0.5}],
     },
 )
+ALERTS = {
+    "rules": [{"keep_firing_for": "20s"}],
+    "receivers": [{"name": "team", "type": "file", "path": "messages.jsonl"}],
+    "route": {"receiver": "team", "group_wait": "20s", "group_interval": "20s"},
+}
+"""What the team is told is in a file beside the configuration."""
 WATCHED = (f"{PREFECT}/score-customers/*",)
 
 _OTHER_EDGES = (

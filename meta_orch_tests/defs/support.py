@@ -19,6 +19,7 @@ from dagster import (
 )
 
 from meta_orch.config import EdgeConfig, InstanceConfig, MetaOrchConfig, StoreConfig
+from meta_orch.config.alerts import AlertsConfig
 from meta_orch.config.models import (
     AnalyticsConfig,
     DagsterConfig,
@@ -56,6 +57,8 @@ class World:
     resources: tuple[ResourceConfig, ...] = ()
     analytics: AnalyticsConfig = field(default_factory=AnalyticsConfig)
     openlineage: tuple[OpenLineageConfig, ...] = ()
+    report_to: tuple[str, ...] = ()
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
     acting: Literal["live", "dry-run"] = "live"
     cursor: str | None = None
 
@@ -72,10 +75,11 @@ class World:
             gates=self.gates,
             triggers=self.triggers,
             slas=self.slas,
-            reports=ReportsConfig(url=str(self.folder / "reports")),
+            reports=ReportsConfig(url=str(self.folder / "reports"), send_to=self.report_to),
             resources=self.resources,
             analytics=self.analytics,
             openlineage=self.openlineage,
+            alerts=self.alerts,
             acting=self.acting,
         )
 

@@ -18,6 +18,7 @@ from meta_orch.defs.actions import ACTIONS_KEY
 from meta_orch.defs.assets import pipeline_specs
 from meta_orch.defs.checks import build_checks
 from meta_orch.defs.connection import connect_from
+from meta_orch.defs.incidents import INCIDENTS_KEY
 from meta_orch.defs.jobs import build_jobs
 from meta_orch.defs.starting import Starter
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
@@ -46,7 +47,7 @@ def keep(config: MetaOrchConfig, *pipelines: Pipeline) -> None:
 
 def assets_of(defs: Definitions) -> set[str]:
     """Of the instances and their pipelines."""
-    keys = defs.resolve_asset_graph().external_asset_keys - {ACTIONS_KEY}
+    keys = defs.resolve_asset_graph().external_asset_keys - {ACTIONS_KEY, INCIDENTS_KEY}
     return {key.to_user_string() for key in keys}
 
 

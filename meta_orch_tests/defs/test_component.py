@@ -12,6 +12,7 @@ from dagster.components.testing import DefsFolderSandbox, create_defs_folder_san
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import MetaOrchComponent
 from meta_orch.defs.actions import ACTIONS_KEY
+from meta_orch.defs.incidents import INCIDENTS_KEY
 from meta_orch.domain.readings import Catalogue
 from meta_orch.store import Store
 from meta_orch.testing.builders import NOON, make_pipeline
@@ -59,6 +60,7 @@ def test_a_project_shows_orchestrators_by_a_component_with_the_keys_of_the_file(
                 AssetKey(["airflow_prod"]),
                 AssetKey(["airflow_prod", "orders"]),
                 ACTIONS_KEY,
+                INCIDENTS_KEY,
             }
             assert defs.resolve_job_def("airflow_prod__orders")
             assert defs.resolve_sensor_def("airflow_prod__collector")

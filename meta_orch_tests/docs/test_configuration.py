@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from meta_orch.config import models
+from meta_orch.config import alerts, models, receivers, selecting
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -32,6 +32,16 @@ SECTIONS = {
     "reconciliation": models.ReconciliationConfig,
     "analytics": models.AnalyticsConfig,
     "reports": models.ReportsConfig,
+    "alerts": alerts.AlertsConfig,
+    "alerts.rules[]": alerts.RuleConfig,
+    "alerts.route": alerts.RouteConfig,
+    "alerts.route.escalate[]": alerts.EscalationConfig,
+    "alerts.receivers[]": receivers.ReceiverSection,
+    "alerts.inhibit_rules[]": alerts.InhibitConfig,
+    "alerts.maintenance[]": alerts.MaintenanceConfig,
+    "alerts.time_intervals[]": selecting.TimeIntervalConfig,
+    "alerts.time_intervals[].time_intervals[]": selecting.CalendarRange,
+    "alerts.time_intervals[].time_intervals[].times[]": selecting.ClockRange,
     "dagster": models.DagsterConfig,
 }
 
@@ -57,19 +67,35 @@ def _default(section: type[BaseModel], key: str) -> str:
 def test_every_key_stands_in_its_table_with_its_default(heading: str) -> None:
     section = SECTIONS[heading]
     documented = {row[0].strip("`"): row[1] for row in _rows(heading)}
-    assert documented == {key: _default(section, key) for key in section.model_fields}
+    assert documented == {
+        field.alias or key: _default(section, key) for key, field in section.model_fields.items()
+    }
 
 
 def test_every_section_of_the_file_has_its_table() -> None:
     sections = {
         value
-        for value in vars(models).values()
+        for module in (models, alerts, selecting)
+        for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, models.Section)
     }
     logins = {model for model in sections if model.__name__.endswith("Login")}
-    assert sections - logins - {models.Section, models.EnvironmentReference} == set(
-        SECTIONS.values()
-    )
+    shared = {models.Section, models.EnvironmentReference, selecting.Selection}
+    assert sections - logins - shared == set(SECTIONS.values()) - {receivers.ReceiverSection}
+
+
+def test_every_type_of_receiver_stands_in_the_table_with_its_keys() -> None:
+    documented = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`:", row[2]))
+        for row in _rows("alerts.receivers[].type")
+    }
+    kinds = get_args(get_args(receivers.ReceiverConfig)[0])
+    assert documented == {
+        get_args(kind.model_fields["type"].annotation)[0]: set(kind.model_fields)
+        - set(receivers.ReceiverSection.model_fields)
+        - {"type"}
+        for kind in kinds
+    }
 
 
 def test_every_login_stands_in_the_table_with_its_keys() -> None:

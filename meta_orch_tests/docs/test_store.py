@@ -29,6 +29,7 @@ VIEWS = [
     *("sla_attainment", "sla_misses", "outlooks"),
     *("pool_settings", "resource_hours", "resource_users"),
     *("conflicts", "stagger_plans", "stagger_moves"),
+    *("problems", "alerts", "incidents", "incident_events", "silences", "deliveries"),
 ]
 
 

@@ -16,6 +16,8 @@ from dagster import (
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.analytics.conflicts import build_conflicts
 from meta_orch.defs.analytics.critical_paths import build_critical_paths
+from meta_orch.defs.analytics.incidents import JOB_NAME as INCIDENTS_JOB_NAME
+from meta_orch.defs.analytics.incidents import build_incident_report
 from meta_orch.defs.analytics.predictions import build_predictions
 from meta_orch.defs.analytics.reports import JOB_NAMES as REPORT_JOB_NAMES
 from meta_orch.defs.analytics.reports import build_report
@@ -26,7 +28,9 @@ from meta_orch.reports.model import Period
 from meta_orch.store import Store
 
 JOB_NAME: Final = "meta_orch__refresh_analytics"
-JOB_NAMES: Final = frozenset({JOB_NAME, RESOURCES_JOB_NAME, *REPORT_JOB_NAMES.values()})
+JOB_NAMES: Final = frozenset(
+    {JOB_NAME, RESOURCES_JOB_NAME, *REPORT_JOB_NAMES.values(), INCIDENTS_JOB_NAME}
+)
 
 
 def build_analytics(
@@ -61,6 +65,7 @@ def build_analytics(
     others = [
         build_resources(config, store, clock),
         *(build_report(period, config, store, clock) for period in Period),
+        build_incident_report(config, store, clock),
     ]
     return (
         [*assets, *(made for made, _ in others)],

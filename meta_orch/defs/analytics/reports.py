@@ -18,6 +18,7 @@ from dagster import (
     in_process_executor,
 )
 
+from meta_orch.alerts.announcing import announce
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
@@ -27,9 +28,10 @@ from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
 from meta_orch.defs.analytics.slas import SLAS_KEY
 from meta_orch.reports.collecting import collect_report
-from meta_orch.reports.model import Period
+from meta_orch.reports.model import Period, Report
 from meta_orch.reports.publishing import publish
 from meta_orch.reports.refreshing import refresh_all
+from meta_orch.reports.rendering import title
 from meta_orch.store import Store
 
 REPORT_KEYS: Final = {
@@ -40,6 +42,8 @@ JOB_NAMES: Final = {
     Period.DAY: "meta_orch__make_daily_report",
     Period.WEEK: "meta_orch__make_weekly_report",
 }
+_TOLD: Final = 3
+"""Findings in a message."""
 _OF: Final = {
     Period.DAY: "the last day that is over",
     Period.WEEK: "the last seven days that are over",
@@ -74,6 +78,14 @@ def build_report(
             found = collect_report(reader, config, period, begun)
         published = publish(found, config.reports.url)
         context.log.info("written: %s", published.html)
+        announce(
+            store,
+            config.reports.send_to,
+            title(found),
+            _summary(found),
+            place=published.html,
+            now=begun,
+        )
         link = MetadataValue.url if "://" in published.html else MetadataValue.path
         return MaterializeResult(
             metadata=metadata.present(
@@ -106,3 +118,10 @@ def build_report(
         description=f"When it is made: `reports.{key}` in meta_orch.yaml.",
     )
     return report, schedule
+
+
+def _summary(report: Report) -> str:
+    """The figures, and the first findings."""
+    numbers = ", ".join(f"{number.label}: {number.value}" for number in report.numbers)
+    findings = [f"- {found.subject}: {found.title}" for found in report.findings[:_TOLD]]
+    return "\n".join([numbers, *findings])
