@@ -9,7 +9,7 @@ demo: .venv/demo.installed
 	$(BIN)/meta-orch demo $(ARGS)
 
 test: lint
-	.ci/install_chromium
+	.ci/install_programs
 	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
 	$(BIN)/python -m pytest -m "live or browser" $(ARGS)
 

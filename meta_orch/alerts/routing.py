@@ -53,11 +53,7 @@ def _build(config: RouteConfig, above: Route | None, place: str) -> Route:
         place,
         config,
         config.receiver or (above.receiver if above else None),
-        config.group_by
-        if config.group_by is not None
-        else above.group_by
-        if above
-        else _BY_INCIDENT,
+        _group_by(config, above),
         config.group_wait or (above.group_wait if above else _GROUP_WAIT),
         config.group_interval or (above.group_interval if above else _GROUP_INTERVAL),
         config.repeat_interval or (above.repeat_interval if above else _REPEAT_INTERVAL),
@@ -66,6 +62,13 @@ def _build(config: RouteConfig, above: Route | None, place: str) -> Route:
     )
     below = (_build(each, route, f"{place}.{number}") for number, each in enumerate(config.routes))
     return replace(route, routes=tuple(below))
+
+
+def _group_by(config: RouteConfig, above: Route | None) -> tuple[str, ...]:
+    """To Alertmanager an empty list is none, save at the root, where all are told together."""
+    if above is None:
+        return _BY_INCIDENT if config.group_by is None else config.group_by
+    return config.group_by or above.group_by
 
 
 def matching(route: Route, labels: Labels) -> tuple[Route, ...]:

@@ -60,7 +60,7 @@ class RouteConfig(Selection):
     """Whether the routes after it are looked at, too."""
     group_by: tuple[Text, ...] | None = None
     """Labels: incidents that have the same values of these are told together. `[incident]` unless
-    written: each by itself."""
+    written: each by itself. `[]` at the root is all together, and below it as above."""
     group_wait: Duration | None = None
     """How long the first of a group waits for others. 30s unless written."""
     group_interval: Duration | None = None

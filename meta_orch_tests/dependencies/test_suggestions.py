@@ -183,7 +183,7 @@ def test_what_was_rejected_is_not_proposed_again(store: Store) -> None:
 
 def test_pipelines_at_random_suggest_nothing(store: Store) -> None:
     """Thirty of them, a run a day each: nine hundred pairs of which none means anything."""
-    chance_of = random.Random(7)  # noqa: S311  # nothing secret is drawn
+    chance_of = random.Random(7)  # nothing secret is drawn
     for number in range(30):
         minute = chance_of.randrange(24 * 60)
         filled(

@@ -133,7 +133,7 @@ def test_every_run_is_there_once_in_its_final_state(
         **{name: _settings(name, server, monkeypatch) for name, server in airflows.items()},
     }
     stores = {name: Store(tmp_path / f"{name}.duckdb") for name in settings}
-    chance = random.Random(20)  # noqa: S311  # a fixed course, as far as processes allow
+    chance = random.Random(20)  # a fixed course, as far as processes allow
     dags, flows = ["manual", "mapped", "fails"], ["sums/manual", "mapped/manual", "fails/manual"]
 
     dag_runs: dict[str, list[tuple[str, str]]] = {name: [] for name in airflows}

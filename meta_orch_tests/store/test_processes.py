@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_writers_that_are_killed_at_random_lose_and_double_nothing(path: Path) -> None:
-    chance = random.Random(20260105)  # noqa: S311  # a fixed course, as far as processes allow
+    chance = random.Random(20260105)  # a fixed course, as far as processes allow
     readers = [Worker.start(read_until_told, path) for _ in range(2)]
     instances = {
         f"writer_{n}": Worker.start(write_pages, path, f"writer_{n}", PAGES) for n in range(WRITERS)

@@ -55,7 +55,7 @@ def read_all(pipe: Connection, path: Path) -> None:
 
 
 def test_a_collector_that_is_killed_anywhere_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    chance = random.Random(7)  # noqa: S311  # a fixed course, as far as processes allow
+    chance = random.Random(7)  # a fixed course, as far as processes allow
     path = tmp_path / "store.duckdb"
     pages = 0
     for _ in range(KILLS):

@@ -24,7 +24,7 @@ _LARGEST_PAGE = 100
 
 @dataclass
 class SimulatedAirflow2(SimulatedAirflow):
-    chance: random.Random = field(default_factory=lambda: random.Random(2))  # noqa: S311  # any order
+    chance: random.Random = field(default_factory=lambda: random.Random(2))  # any order
 
     def _reply(self, request: Request) -> Reply:
         refused = _refuse(request)

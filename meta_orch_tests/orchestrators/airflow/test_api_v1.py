@@ -43,7 +43,7 @@ class Airflow2:
         self.most = 100_000
         """Task instances of runs that one answer gives."""
         self.asked: list[str] = []
-        self._chance = random.Random(2)  # noqa: S311  # any order will do
+        self._chance = random.Random(2)  # any order will do
 
     def answer(self, request: Request) -> Reply:
         self.asked.append(request.path)
