@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from benchmarks import (
+    alerts,
     analysis,
     asset_graph,
     gates,
@@ -33,6 +34,7 @@ BENCHMARKS: Sequence[ModuleType] = (
     location_load,
     asset_graph,
     gates,
+    alerts,
     analysis,
     quiet_tick,
     latency,
