@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from meta_orch.config import load_config
+from meta_orch.demo.processes import wait_until
 from meta_orch.reports.collecting import collect_report
 from meta_orch.reports.model import Period
 from meta_orch.reports.publishing import publish
@@ -32,6 +35,14 @@ TABLES = [
     *("staged_orders", "customers", "orders", "refunds"),
     *("revenue_by_region", "customer_value"),
 ]
+
+
+def told(demonstration: Demonstration) -> list[dict[str, Any]]:
+    """What the team was told of the refunds."""
+    path = demonstration.data.parent / "messages.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    messages = [json.loads(line) for line in lines]
+    return [message for message in messages if "settle_refunds" in message["title"]]
 
 
 def test_lineage_leads_from_airflow_through_dagster_to_prefect(dagster: Dagster) -> None:
@@ -158,6 +169,27 @@ def test_a_promise_that_is_broken_says_how_often_and_why(dagster: Dagster) -> No
 
 
 @pytest.mark.parametrize(("name", "width"), [("report", 1100), ("report-phone", 390)])
+def test_a_failing_dag_is_one_incident_with_its_consequences_and_one_message(
+    dagster: Dagster, demonstration: Demonstration
+) -> None:
+    dagster.open("assets/meta_orch/incidents")
+    dagster.expect_text("airflow/settle_refunds failed")
+    dagster.take_picture("incidents")
+    dagster.open("assets/airflow/settle_refunds?view=checks&checkDetail=last_run_succeeded")
+    dagster.expect_text(re.compile(r"incident \d+: airflow/settle_refunds failed"))
+    if demonstration.story is not None:
+        wait_until(lambda: bool(told(demonstration)), what="a message", timeout=60)
+        (message,) = told(demonstration)
+        assert message["title"].endswith("airflow/settle_refunds failed")
+        assert "the bank has not delivered" in message["body"]
+        assert "on it" in message["body"]
+
+
+def test_the_runs_of_an_incident_are_found_by_its_tag(dagster: Dagster) -> None:
+    dagster.open("runs?q[0]=tag%3Ameta_orch%2Fincident")
+    dagster.expect_text("airflow__settle_refunds")
+
+
 def test_its_report_reads_well_on_a_screen_and_on_a_phone(
     demonstration: Demonstration,
     chromium: Browser,
@@ -201,3 +233,5 @@ def test_what_was_held_runs_once_its_upstream_is_repaired(
     for name in ("settle_refunds", "refunds", "every-other-minute"):
         expect_colour(dagster.asset(name), Colour.SUCCEEDED)
     dagster.take_picture("released", dagster.graph_area())
+    wait_until(lambda: len(told(demonstration)) > 1, what="word of its recovery", timeout=180)
+    assert [message["status"] for message in told(demonstration)] == ["firing", "resolved"]

@@ -9,6 +9,7 @@ from meta_orch.config import InstanceConfig
 from meta_orch.defs import names
 from meta_orch.defs.analytics.conflicts import CONFLICTS_KEY
 from meta_orch.defs.analytics.critical_paths import PATHS_KEY
+from meta_orch.defs.analytics.incidents import INCIDENT_REPORT_KEY
 from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
 from meta_orch.defs.analytics.reports import REPORT_KEYS
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
@@ -178,5 +179,6 @@ def test_many_pipelines_share_a_few_operations(world: World) -> None:
         CONFLICTS_KEY.to_python_identifier(),
         SLAS_KEY.to_python_identifier(),
         *(key.to_python_identifier() for key in REPORT_KEYS.values()),
+        INCIDENT_REPORT_KEY.to_python_identifier(),
     }
     assert len(job.asset_layer.asset_graph.asset_check_keys) == 1_004 + len(Rule)
