@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -113,17 +113,20 @@ def _told(incident: Incident, lineage: Lineage, webserver_url: str | None) -> To
 
 def consequence(incident: Incident, lineage: Lineage) -> str | None:
     """What follows from it, in words; None where nothing does."""
-    others = [subject for subject in incident.affected if subject != incident.cause.subject]
-    key = incident.cause.pipeline
-    below = len(lineage.downstream(key.path)) if key else 0
-    parts = []
+    cause = incident.cause
+    affected = [subject for subject in incident.affected if subject != cause.subject]
+    below = lineage.downstream(cause.pipeline.path) if cause.pipeline else {}
+    others = sorted({"/".join(path) for path in below} - {*affected})
+    parts = [f"affects {_named(affected)}"] if affected else []
     if others:
-        named = ", ".join(others[:_NAMED])
-        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-        parts.append(f"affects {named}{more}")
-    if below > len(others):
-        parts.append(f"{below} {'depends' if below == 1 else 'depend'} on it in all")
+        depend = "depends" if len(others) == 1 else "depend"
+        parts.append(f"{_named(others)} {depend} on it{' too' if affected else ''}")
     return "; ".join(parts) or None
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _page(cause: Alert, webserver_url: str | None) -> str | None:

@@ -5,6 +5,7 @@ times from what the store holds.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -53,11 +54,21 @@ _TOGETHER = 500
 many narrow ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentMark:
+    """What a check says of the incident that its pipeline is part of."""
+
+    text: str
+    """`incident 1: airflow/orders failed`."""
+    page: str
+    """The asset that lists them."""
+
+
 def evaluate_last_run(
     pipeline: PipelineKey,
     run: Run | None,
     task_runs: Iterable[TaskRun] = (),
-    incident: MetadataValue | None = None,
+    incident: IncidentMark | None = None,
 ) -> AssetCheckResult:
     """Whether a pipeline's last finished run succeeded. A run that somebody canceled, and none at
     all, are a warning; only a failure is an error.
@@ -74,19 +85,20 @@ def evaluate_last_run(
             passed=False,
             severity=AssetCheckSeverity.WARN,
             description="No finished run is known.",
-            metadata=metadata.present({metadata.INCIDENT: incident}),
+            metadata=metadata.present({metadata.INCIDENT: _link(incident)}),
         )
     took = f" after {describe_duration(run.duration)}" if run.duration is not None else ""
     failed = _failed(task_runs)
+    part = f" The pipeline is part of {incident.text}." if incident else ""
     return AssetCheckResult(
         asset_key=names.asset_key(pipeline),
         check_name=LAST_RUN_SUCCEEDED,
         passed=run.state is RunState.SUCCEEDED,
         severity=AssetCheckSeverity.ERROR if run.state.is_failure else AssetCheckSeverity.WARN,
-        description=f"{run.key.run_id}: {run.native_state}{took}{_where(failed)}.",
+        description=f"{run.key.run_id}: {run.native_state}{took}{_where(failed)}.{part}",
         metadata=metadata.present(
             {
-                metadata.INCIDENT: incident,
+                metadata.INCIDENT: _link(incident),
                 metadata.RUN_URL: metadata.url(run.url),
                 metadata.ENDED_AT: metadata.timestamp(run.ended_at),
                 metadata.MESSAGE: run.message,
@@ -94,6 +106,10 @@ def evaluate_last_run(
             }
         ),
     )
+
+
+def _link(incident: IncidentMark | None) -> MetadataValue | None:
+    return MetadataValue.url(incident.page) if incident else None
 
 
 def evaluate_freshness(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from dagster import (
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.actions import GROUP
-from meta_orch.defs.checks import evaluate_last_run
+from meta_orch.defs.checks import IncidentMark, evaluate_last_run
 from meta_orch.defs.connection import is_own_dagster
 from meta_orch.defs.evaluations import as_evaluation
 from meta_orch.defs.mirror import tag_run
@@ -46,19 +46,17 @@ def incidents_spec() -> AssetSpec:
         group_name=GROUP,
         kinds={"duckdb"},
         description=(
-            "What is wrong now, a row a cause, with all that it affects in whichever orchestrator, "
+            "What is wrong now, one a cause, with all that it affects in whichever orchestrator, "
             "and what was resolved lately. `meta-orch incidents` lists and shows them, and takes "
             "acknowledgements. Runs are found by the tag `meta_orch/incident`."
         ),
     )
 
 
-def incident_link(incident: Incident, webserver_url: str) -> MetadataValue:
-    """To the asset that lists them."""
+def incident_mark(incident: Incident, webserver_url: str) -> IncidentMark:
     page = "/".join(quote(part, safe="") for part in INCIDENTS_KEY.path)
     address = f"{webserver_url.rstrip('/')}/assets/{page}"
-    text = f"incident {incident.id}: {incident.title}"
-    return MetadataValue.md(metadata.link(text, address))
+    return IncidentMark(f"incident {incident.id}: {incident.title}", address)
 
 
 def open_incidents(reader: StoreReader, now: datetime) -> Mapping[str, Incident]:
@@ -127,7 +125,7 @@ class IncidentPublisher:
     ) -> None:
         said = (tuple(lately), waiting)
         if said != self._listed:
-            dagster.report_runless_asset_event(_listing(lately, waiting, now))
+            dagster.report_runless_asset_event(_listing(lately, waiting, now, self.webserver_url))
             self._listed = said
 
     def _tag(
@@ -175,63 +173,60 @@ class IncidentPublisher:
             }
         for key in keys:
             number = wanted[str(key)]
-            link = incident_link(incidents[number], self.webserver_url) if number else None
-            result = evaluate_last_run(key, runs.get(key), failed.get(key, ()), link)
+            mark = incident_mark(incidents[number], self.webserver_url) if number else None
+            result = evaluate_last_run(key, runs.get(key), failed.get(key, ()), mark)
             dagster.report_runless_asset_event(as_evaluation(result))
             self._marked[str(key)] = number
 
 
-def _listing(lately: Collection[Incident], waiting: int, now: datetime) -> AssetMaterialization:
+def _listing(
+    lately: Collection[Incident], waiting: int, now: datetime, webserver_url: str
+) -> AssetMaterialization:
     is_open = sorted(
         (incident for incident in lately if incident.state.is_open),
         key=lambda incident: (-incident.severity.rank, -incident.id),
     )
-    columns = ("incident", "severity", "state", "what", "since (UTC)", "affects", "owner", "cause")
+    over = [incident for incident in lately if not incident.state.is_open]
     return AssetMaterialization(
         INCIDENTS_KEY,
         metadata=metadata.present(
             {
+                metadata.INCIDENTS: _list(is_open, webserver_url)
+                or MetadataValue.md("Nothing is wrong."),
+                metadata.RESOLVED_LATELY: _list(over, webserver_url),
                 metadata.INCIDENTS_OPEN: len(is_open),
                 metadata.INCIDENTS_UNACKNOWLEDGED: sum(
                     incident.state is not IncidentState.ACKNOWLEDGED for incident in is_open
                 ),
                 metadata.INCIDENTS_LATELY: sum(i.opened_at >= now - _LATELY for i in lately),
                 metadata.MESSAGES_WAITING: waiting,
-                metadata.INCIDENTS: metadata.table(columns, map(_row, is_open), most=_LISTED)
-                or MetadataValue.md("Nothing is wrong."),
-                metadata.RESOLVED_LATELY: metadata.table(
-                    ("incident", "severity", "what", "from (UTC)", "took", "affected"),
-                    (_resolved_row(i) for i in lately if not i.state.is_open),
-                    most=_LISTED,
-                ),
             }
         ),
     )
 
 
-def _row(incident: Incident) -> tuple[object, ...]:
-    likely = incident.likely_cause
-    return (
-        incident.id,
-        incident.severity.value,
-        incident.state.value,
-        metadata.link(incident.title, incident.cause.url),
-        f"{incident.began_at:%Y-%m-%d %H:%M}",
-        _others(incident),
-        incident.owner or incident.cause.labels.get("team"),
-        f"{incident.cause.summary}{f' ({likely})' if likely else ''}",
-    )
+def _list(incidents: Sequence[Incident], webserver_url: str) -> MetadataValue | None:
+    """Each as a point: a table of so much is wider than Dagster's page."""
+    points = [f"- {_point(incident, webserver_url)}" for incident in incidents[:_LISTED]]
+    if len(incidents) > _LISTED:
+        points.append(f"- and {len(incidents) - _LISTED} more: `meta-orch incidents`")
+    return MetadataValue.md("\n".join(points)) if points else None
 
 
-def _resolved_row(incident: Incident) -> tuple[object, ...]:
-    return (
-        incident.id,
-        incident.severity.value,
-        metadata.link(incident.title, incident.cause.url),
-        f"{incident.began_at:%Y-%m-%d %H:%M}",
-        describe_duration(incident.took) if incident.took is not None else "",
-        _others(incident),
-    )
+def _point(incident: Incident, webserver_url: str) -> str:
+    cause = incident.cause
+    took = f", took {describe_duration(max(incident.took, timedelta()))}" if incident.took else ""
+    owner = incident.owner or cause.labels.get("team")
+    state = ", ".join(filter(None, (incident.severity.value, incident.state.value, owner)))
+    tag = quote(f"tag:{metadata.INCIDENT}={incident.id}", safe="")
+    parts = [
+        f"**{incident.id}** {metadata.link(incident.title, cause.url)}: {cause.summary}",
+        f"*{state}*, since {incident.began_at:%Y-%m-%d %H:%M} UTC{took}",
+        f"likely cause: {incident.likely_cause}" if incident.likely_cause else "",
+        f"affects {others}" if (others := _others(incident)) else "",
+        metadata.link("runs", f"{webserver_url.rstrip('/')}/runs?q[0]={tag}"),
+    ]
+    return metadata.cell(". ".join(filter(None, parts)))
 
 
 def _others(incident: Incident) -> str:

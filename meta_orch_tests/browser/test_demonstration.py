@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from meta_orch.config import load_config
 from meta_orch.demo.processes import wait_until
+from meta_orch.demo.story import HELD
 from meta_orch.reports.collecting import collect_report
 from meta_orch.reports.model import Period
 from meta_orch.reports.publishing import publish
@@ -176,17 +177,19 @@ def test_a_failing_dag_is_one_incident_with_its_consequences_and_one_message(
     dagster.expect_text("airflow/settle_refunds failed")
     dagster.take_picture("incidents")
     dagster.open("assets/airflow/settle_refunds?view=checks&checkDetail=last_run_succeeded")
-    dagster.expect_text(re.compile(r"incident \d+: airflow/settle_refunds failed"))
+    dagster.expect_text(re.compile(r"part of incident \d+: airflow/settle_refunds failed"))
     if demonstration.story is not None:
         wait_until(lambda: bool(told(demonstration)), what="a message", timeout=60)
         (message,) = told(demonstration)
         assert message["title"].endswith("airflow/settle_refunds failed")
         assert "the bank has not delivered" in message["body"]
-        assert "on it" in message["body"]
+        assert f"prefect/{HELD}" in message["body"]
 
 
 def test_the_runs_of_an_incident_are_found_by_its_tag(dagster: Dagster) -> None:
-    dagster.open("runs?q[0]=tag%3Ameta_orch%2Fincident")
+    dagster.open("assets/meta_orch/incidents")
+    point = dagster.page.get_by_role("listitem").filter(has_text="airflow/settle_refunds failed")
+    point.first.get_by_role("link", name="runs").click()
     dagster.expect_text("airflow__settle_refunds")
 
 
