@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -31,7 +31,8 @@ from meta_orch.store import Store, StoreReader
 from meta_orch.store.alerting import AlertRun
 
 INCIDENTS_KEY: Final = AssetKey(["meta_orch", "incidents"])
-_LISTED = 50
+_LISTED = 20
+_LONGEST = 250
 _LATELY = timedelta(days=1)
 _NAMED = 3
 _AT_ONCE = 50
@@ -182,51 +183,58 @@ class IncidentPublisher:
 def _listing(
     lately: Collection[Incident], waiting: int, now: datetime, webserver_url: str
 ) -> AssetMaterialization:
+    """With an entry for each open incident: Dagster's page shows a short Markdown as it is, and
+    hides a long one behind a link."""
     is_open = sorted(
         (incident for incident in lately if incident.state.is_open),
         key=lambda incident: (-incident.severity.rank, -incident.id),
     )
-    over = [incident for incident in lately if not incident.state.is_open]
-    return AssetMaterialization(
-        INCIDENTS_KEY,
-        metadata=metadata.present(
-            {
-                metadata.INCIDENTS: _list(is_open, webserver_url)
-                or MetadataValue.md("Nothing is wrong."),
-                metadata.RESOLVED_LATELY: _list(over, webserver_url),
-                metadata.INCIDENTS_OPEN: len(is_open),
-                metadata.INCIDENTS_UNACKNOWLEDGED: sum(
-                    incident.state is not IncidentState.ACKNOWLEDGED for incident in is_open
-                ),
-                metadata.INCIDENTS_LATELY: sum(i.opened_at >= now - _LATELY for i in lately),
-                metadata.MESSAGES_WAITING: waiting,
-            }
+    unacknowledged = sum(i.state is not IncidentState.ACKNOWLEDGED for i in is_open)
+    more = f", and {len(is_open) - _LISTED} more: `meta-orch incidents`"
+    said = {
+        metadata.INCIDENTS: f"{len(is_open)} open{more if len(is_open) > _LISTED else ''}"
+        if is_open
+        else "Nothing is wrong.",
+        **{
+            f"{metadata.INCIDENT}_{incident.id}": _entry(incident, webserver_url)
+            for incident in is_open[:_LISTED]
+        },
+        metadata.RESOLVED_LATELY: metadata.table(
+            ("incident", "what", "took"),
+            (_resolved(incident) for incident in lately if not incident.state.is_open),
+            most=_LISTED,
         ),
-    )
+        metadata.INCIDENTS_OPEN: len(is_open),
+        metadata.INCIDENTS_UNACKNOWLEDGED: unacknowledged,
+        metadata.INCIDENTS_LATELY: sum(i.opened_at >= now - _LATELY for i in lately),
+        metadata.MESSAGES_WAITING: waiting,
+    }
+    return AssetMaterialization(INCIDENTS_KEY, metadata=metadata.present(said))
 
 
-def _list(incidents: Sequence[Incident], webserver_url: str) -> MetadataValue | None:
-    """Each as a point: a table of so much is wider than Dagster's page."""
-    points = [f"- {_point(incident, webserver_url)}" for incident in incidents[:_LISTED]]
-    if len(incidents) > _LISTED:
-        points.append(f"- and {len(incidents) - _LISTED} more: `meta-orch incidents`")
-    return MetadataValue.md("\n".join(points)) if points else None
-
-
-def _point(incident: Incident, webserver_url: str) -> str:
+def _entry(incident: Incident, webserver_url: str) -> MetadataValue:
+    """The rest is told by the command line and in the report."""
     cause = incident.cause
-    took = f", took {describe_duration(max(incident.took, timedelta()))}" if incident.took else ""
     owner = incident.owner or cause.labels.get("team")
     state = ", ".join(filter(None, (incident.severity.value, incident.state.value, owner)))
     tag = quote(f"tag:{metadata.INCIDENT}={incident.id}", safe="")
-    parts = [
-        f"**{incident.id}** {metadata.link(incident.title, cause.url)}: {cause.summary}",
-        f"*{state}*, since {incident.began_at:%Y-%m-%d %H:%M} UTC{took}",
-        f"likely cause: {incident.likely_cause}" if incident.likely_cause else "",
-        f"affects {others}" if (others := _others(incident)) else "",
-        metadata.link("runs", f"{webserver_url.rstrip('/')}/runs?q[0]={tag}"),
+    runs = metadata.link("its runs", f"{webserver_url.rstrip('/')}/runs?q[0]={tag}")
+    lines = [
+        f"**{metadata.link(incident.title, cause.url)}**: {_cut(cause.summary)}",
+        f"*{state}*, since {incident.began_at:%Y-%m-%d %H:%M} UTC; {runs}",
+        f"Likely cause: {_cut(incident.likely_cause)}" if incident.likely_cause else "",
+        f"Affects {others}" if (others := _others(incident)) else "",
     ]
-    return metadata.cell(". ".join(filter(None, parts)))
+    return MetadataValue.md("\n\n".join(filter(None, map(metadata.cell, lines))))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def _resolved(incident: Incident) -> tuple[object, ...]:
+    took = describe_duration(max(incident.took, timedelta())) if incident.took is not None else ""
+    return incident.id, incident.title, took
 
 
 def _others(incident: Incident) -> str:

@@ -188,8 +188,8 @@ def test_a_failing_dag_is_one_incident_with_its_consequences_and_one_message(
 
 def test_the_runs_of_an_incident_are_found_by_its_tag(dagster: Dagster) -> None:
     dagster.open("assets/meta_orch/incidents")
-    point = dagster.page.get_by_role("listitem").filter(has_text="airflow/settle_refunds failed")
-    point.first.get_by_role("link", name="runs").click()
+    row = dagster.page.get_by_role("row").filter(has_text="airflow/settle_refunds failed")
+    row.last.get_by_role("link", name="its runs").click()
     dagster.expect_text("airflow__settle_refunds")
 
 

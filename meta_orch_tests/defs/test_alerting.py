@@ -51,7 +51,8 @@ def test_the_asset_lists_what_is_wrong_and_counts_it(world: World) -> None:
     found = listing(world)
     assert found[metadata.INCIDENTS_OPEN] == 1
     assert found[metadata.INCIDENTS_UNACKNOWLEDGED] == 1
-    assert "fake/orders failed" in found[metadata.INCIDENTS]
+    assert found[metadata.INCIDENTS] == "1 open"
+    assert "fake/orders failed" in found[f"{metadata.INCIDENT}_1"]
 
 
 def test_where_nothing_is_wrong_it_says_so(world: World) -> None:
@@ -126,7 +127,7 @@ def test_what_the_failing_task_said_is_read_from_its_orchestrator(world: World) 
     defs = world.load()
     look(world, defs)
     look(world, defs)
-    assert "KeyError: 'region'" in listing(world)[metadata.INCIDENTS]
+    assert "KeyError: 'region'" in listing(world)[f"{metadata.INCIDENT}_1"]
 
 
 def test_the_report_of_a_week_is_an_asset_with_a_job_and_a_schedule(world: World) -> None:
