@@ -31,6 +31,8 @@ _PAGES = 10
 _LINES = 3
 _LONGEST = 300
 _MOST_TASKS = 2
+_SAYS_NOTHING = ("Finished in state", "Task failed with exception", "Execution of run for")
+"""What Prefect, Airflow and Dagster write of every failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +114,27 @@ def _failing(task_runs: Iterable[TaskRun]) -> list[TaskRun]:
 
 
 def _told(lines: Iterable[LogLine], urls: Mapping[str, str | None]) -> Iterator[Evidence]:
-    """The last errors, or else the last lines, of each task."""
+    """The last errors, or else the last lines, of each task; of the run itself what no task has
+    said."""
     by_task: dict[str | None, list[LogLine]] = {}
     for line in lines:
         by_task.setdefault(line.task, []).append(line)
-    for task, found in [*by_task.items()][:_MOST_TASKS]:
+    known: set[str] = set()
+    for task in sorted(by_task, key=lambda name: name is None)[:_MOST_TASKS]:
+        found = by_task[task]
         grave = [line for line in found if line.level >= logging.ERROR]
         texts = [_last_line(line.text) for line in (grave or found)[-_LINES:]]
-        said = " / ".join(dict.fromkeys(filter(None, texts)))
-        if said:
+        fresh = [text for text in dict.fromkeys(filter(_says_why, texts)) if text not in known]
+        known.update(fresh)
+        if fresh:
             name = f"{task}: " if task else ""
-            url = urls.get(task or "")
-            yield Evidence(EvidenceKind.LOG, f"{name}{said}"[:_LONGEST], url)
+            yield Evidence(
+                EvidenceKind.LOG, f"{name}{' / '.join(fresh)}"[:_LONGEST], urls.get(task or "")
+            )
+
+
+def _says_why(text: str) -> bool:
+    return bool(text) and not text.startswith(_SAYS_NOTHING)
 
 
 def _last_line(text: str) -> str:

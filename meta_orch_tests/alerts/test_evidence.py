@@ -65,6 +65,20 @@ def test_of_a_log_without_errors_it_is_the_last_lines(
     assert texts(investigate(company, airflow), EvidenceKind.LOG) == ["two / three / four"]
 
 
+def test_what_a_task_said_is_not_said_again_of_the_run_nor_what_every_failure_says(
+    company: Company, airflow: FakeOrchestrator
+) -> None:
+    company.has("airflow/orders")
+    failed(
+        company,
+        airflow,
+        LogLine("Encountered\nKeyError: 'x'", logging.ERROR),
+        LogLine("KeyError: 'x'", logging.ERROR, None, "load"),
+        LogLine("Finished in state Failed('x')", logging.ERROR, None, "load"),
+    )
+    assert texts(investigate(company, airflow), EvidenceKind.LOG) == ["load: KeyError: 'x'"]
+
+
 def test_secrets_in_a_log_are_masked(company: Company, airflow: FakeOrchestrator) -> None:
     company.has("airflow/orders")
     failed(company, airflow, "GET http://u:hunter2@x password=hunter2 Bearer hunter2hunter2")
