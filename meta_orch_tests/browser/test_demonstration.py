@@ -169,7 +169,6 @@ def test_a_promise_that_is_broken_says_how_often_and_why(dagster: Dagster) -> No
     dagster.take_picture("sla")
 
 
-@pytest.mark.parametrize(("name", "width"), [("report", 1100), ("report-phone", 390)])
 def test_a_failing_dag_is_one_incident_with_its_consequences_and_one_message(
     dagster: Dagster, demonstration: Demonstration
 ) -> None:
@@ -193,6 +192,7 @@ def test_the_runs_of_an_incident_are_found_by_its_tag(dagster: Dagster) -> None:
     dagster.expect_text("airflow__settle_refunds")
 
 
+@pytest.mark.parametrize(("name", "width"), [("report", 1100), ("report-phone", 390)])
 def test_its_report_reads_well_on_a_screen_and_on_a_phone(
     demonstration: Demonstration,
     chromium: Browser,
