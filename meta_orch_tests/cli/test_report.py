@@ -22,9 +22,8 @@ def failing(run: Run, servers: Servers) -> Run:
     orders = servers["east"].add_pipeline("orders")
     began = datetime.now(UTC) - timedelta(hours=1)
     ended = began + timedelta(minutes=10)
-    servers["east"].add_run(
-        make_run("run", orders, RunState.FAILED, started_at=began, ended_at=ended)
-    )
+    times = {"queued_at": began, "started_at": began, "ended_at": ended}
+    servers["east"].add_run(make_run("run", orders, RunState.FAILED, **times))
     run("sync")
     return run
 
