@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -68,6 +69,20 @@ class ComingConflict(NamedTuple):
     peak: float
     pipelines: tuple[str, ...]
     computed_at: datetime
+
+
+class Together(NamedTuple):
+    """Two pipelines, or twice the same, that used a resource at once."""
+
+    kind: str
+    resource: str
+    pipeline: str
+    """As `INSTANCE/NAME`; of the two the one that sorts first."""
+    other: str
+    times: int
+    """How often two runs, or attempts, began to be together."""
+    seconds: float
+    """For how long each pair of these was, taken together."""
 
 
 class Demand(NamedTuple):
@@ -145,6 +160,35 @@ class Measurements:
             )
             for resource, instance, pipeline, units, *seconds_of in found
         ]
+
+    def together(
+        self,
+        days: Iterable[date],
+        kind: str,
+        resource: str | None,
+        *,
+        demand: Demand,
+        now: datetime,
+        most: int,
+    ) -> list[Together]:
+        """Which pipelines used a resource at once, those for longest first. Day by day, so that a
+        long history takes no more memory than a day.
+
+        Args:
+            days: in UTC, the first one first.
+            resource: None for all of the kind.
+        """
+        uses = [rows.to_text(use._asdict()) for use in demand.uses]
+        self._connection.execute(query("begin_time_together"))
+        for number, day in enumerate(days):
+            since = datetime.combine(day, time(), UTC)
+            span = {"since": since, "until": since + timedelta(days=1)}
+            self._connection.execute(query("resource_spans"), {**span, "now": now, "uses": uses})
+            wanted = {"kind": kind, "resource": resource}
+            first = {"since": since, "is_first": number == 0}
+            self._connection.execute(query("add_time_together"), {**wanted, **first})
+        self._connection.execute(query("drop_resource_spans"))
+        return [Together(*row) for row in self._fetch("time_together", most=most)]
 
     def _fetch(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query(name), parameters).fetchall()

@@ -57,6 +57,12 @@ def test_it_says_who_uses_one(shared: Run) -> None:
     assert user["saturated_unit_seconds"] == 1440
 
 
+def test_it_says_which_used_it_at_once(shared: Run) -> None:
+    (pair,) = json.loads(shared("resources", "warehouse", "--together", "--format", "json").stdout)
+    assert (pair["pipeline"], pair["with"]) == ("east/orders", "east/orders")
+    assert (pair["times"], pair["seconds"]) == (1, 720)
+
+
 def test_what_was_not_in_use_is_told_with_what_was(shared: Run) -> None:
     result = shared("resources", "wharehouse")
     assert result.exit_code == 1
@@ -66,3 +72,9 @@ def test_what_was_not_in_use_is_told_with_what_was(shared: Run) -> None:
 def test_the_table_reads_well(shared: Run) -> None:
     table = shared("resources").stdout
     assert "12 min (0.1%)" in table
+
+
+def test_together_needs_a_resource(shared: Run) -> None:
+    result = shared("resources", "--together")
+    assert result.exit_code == 2
+    assert "--together needs a RESOURCE" in " ".join(result.output.split())
