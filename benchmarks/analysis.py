@@ -24,10 +24,14 @@ NAME = "analysis"
 TITLE = "Analysing a long history"
 METHOD = """
     A made-up month: runs of a thousand pipelines, each with an attempt of a task in one of fifty
-    pools, at instants of any second, of lengths that spread as those of real ones do. Asked are
+    pools, at instants of any second, of lengths that spread as those of real ones do, stored in the
+    order in which they began, as collectors read them. Asked are
 
     - the peak of each pool in each hour. meta_orch measures all days, one after the other, and
-      finds more on the way: what was queued, what each orchestrator and each pipeline used;
+      finds more: what was queued, what each orchestrator and each pipeline used on which day. So
+      its yardstick is `all of it by hand`: three queries for just that, over the whole history at
+      once and in as much memory as they want;
+    - for how long which two pipelines used a pool at once, of all pairs that ever did;
     - the median duration of each pipeline; meta_orch's report asks for failures and queue times
       with it, and for the period before;
     - the critical path of each run of ten tasks, and what each would save.
@@ -45,12 +49,18 @@ _POOLS = 50
 _TASKS = 10
 ROOT = Path(__file__).parent.parent
 _QUESTIONS: Mapping[str, tuple[str, ...]] = {
-    "hours": ("hand", "pandas", "polars", "meta_orch"),
+    "hours": ("hand", "pandas", "polars", "all", "meta_orch"),
+    "pairs": ("hand", "meta_orch"),
     "medians": ("hand", "pandas", "polars", "meta_orch"),
     "paths": ("hand", "meta_orch"),
 }
-_WORDS = {"hand": "one query by hand", "pandas": "pandas", "polars": "polars"}
-_SAME = {"hours"}
+_WORDS = {
+    "hand": "one query by hand",
+    "pandas": "pandas",
+    "polars": "polars",
+    "all": "all of it by hand",
+}
+_SAME = {"hours", "pairs"}
 """Questions of which all give the same answer, and not only as many rows."""
 
 _RUNS = """
@@ -82,6 +92,7 @@ FROM (
     (hash(range, 2) % 1000000) / 1000000.0 AS v
   FROM range($count)
 )
+ORDER BY begun
 """
 _ATTEMPTS = """
 INSERT INTO task_run_record BY NAME
@@ -126,7 +137,7 @@ def run(settings: Settings, say: Say) -> Sequence[Table]:
     rows: list[tuple[object, ...]] = []
     for count in settings.intervals:
         path = _history(settings.folder / f"spans_{count}.duckdb", count, say)
-        for question in ("hours", "medians"):
+        for question in ("hours", "pairs", "medians"):
             rows += _rows(question, count, path, say)
         path.unlink()
     path = _history(settings.folder / "traced.duckdb", settings.traced_runs, say, chains=True)
@@ -142,7 +153,12 @@ def _rows(question: str, count: int, path: Path, say: Say) -> Sequence[tuple[obj
         answers[who] = _answer(who, question, path)
     if question in _SAME and len({answer["answer"] for answer in answers.values()}) > 1:
         raise ValueError(f"{question} of {count:,} runs: the answers differ: {answers}")
-    yardstick = Sample((float(answers["hand"]["cpu"]),))
+    # What finds more is compared with what finds as much.
+    fair = "all" if "all" in answers else "hand"
+    yardsticks = {
+        who: Sample((float(answers[fair if who == "meta_orch" else "hand"]["cpu"]),))
+        for who in answers
+    }
     words = {**_WORDS, "meta_orch": "meta_orch"}
     if question == "paths":
         words["hand"] = "reading alone"
@@ -152,7 +168,7 @@ def _rows(question: str, count: int, path: Path, say: Say) -> Sequence[tuple[obj
             f"{count:,}",
             words[who],
             Sample((float(answer["cpu"]),)),
-            "" if who == "hand" else ratio(Sample((float(answer["cpu"]),)), yardstick),
+            "" if who == "hand" else ratio(Sample((float(answer["cpu"]),)), yardsticks[who]),
             f"{answer['wall']:.1f}",
             f"{answer['megabytes']:,.0f}",
         )

@@ -21,6 +21,7 @@ from meta_orch.analytics.resources.measuring import measure_days
 from meta_orch.config import MetaOrchConfig
 from meta_orch.domain.time import Window
 from meta_orch.store import Store
+from meta_orch.store.measuring import Demand
 
 _END = BEGIN + timedelta(days=DAYS)
 _HOURS = """
@@ -41,6 +42,101 @@ SELECT pool, time_bucket(INTERVAL 1 HOUR, moment) AS hour, max(running) AS peak
 FROM level
 GROUP BY ALL
 """
+_ALL = (
+    """
+CREATE TEMPORARY TABLE span AS
+SELECT 'orchestrator' AS kind, instance AS resource, pipeline, queued_at, started_at, ended_at
+FROM run_record
+UNION ALL
+SELECT 'pool', pool, pipeline, queued_at, started_at, ended_at FROM task_run_record
+""",
+    """
+CREATE TEMPORARY TABLE resource_hour AS
+WITH change AS (
+  SELECT kind, resource, queued_at AS moment, 0 AS running, 1 AS queued FROM span
+  WHERE queued_at < started_at
+  UNION ALL
+  SELECT kind, resource, started_at, 1, CASE WHEN queued_at < started_at THEN -1 ELSE 0 END
+  FROM span
+  UNION ALL
+  SELECT kind, resource, ended_at, -1, 0 FROM span
+  UNION ALL
+  SELECT kind, resource, unnest(range($begin, $end, INTERVAL 1 HOUR)), 0, 0
+  FROM (SELECT DISTINCT kind, resource FROM span)
+),
+instant AS (
+  SELECT kind, resource, moment, sum(running) AS running, sum(queued) AS queued
+  FROM change
+  GROUP BY ALL
+),
+level AS (
+  SELECT
+    kind,
+    resource,
+    moment,
+    lead(moment) OVER in_order AS until,
+    sum(running) OVER in_order AS running,
+    sum(queued) OVER in_order AS queued
+  FROM instant
+  WINDOW in_order AS (PARTITION BY kind, resource ORDER BY moment)
+)
+SELECT
+  kind,
+  resource,
+  time_bucket(INTERVAL 1 HOUR, moment) AS hour,
+  max(running) AS peak_running,
+  max(running + queued) AS peak_wanted,
+  sum(running * epoch(until - moment)) AS running_seconds,
+  sum(queued * epoch(until - moment)) AS queued_seconds
+FROM level
+GROUP BY ALL
+""",
+    """
+CREATE TEMPORARY TABLE resource_user AS
+WITH cut AS (
+  SELECT *, unnest(range(queued_at::DATE, ended_at, INTERVAL 1 DAY)) AS day FROM span
+)
+SELECT
+  kind,
+  resource,
+  day,
+  pipeline,
+  sum(greatest(0, epoch(
+    least(ended_at, day + INTERVAL 1 DAY) - greatest(started_at, day)
+  ))) AS running_seconds,
+  sum(greatest(0, epoch(
+    least(started_at, day + INTERVAL 1 DAY) - greatest(queued_at, day)
+  ))) AS queued_seconds
+FROM cut
+GROUP BY ALL
+""",
+)
+"""All that measuring finds of such a history, in three queries over the whole of it."""
+_PAIRS = """
+WITH span AS (
+  SELECT row_number() OVER () AS id, pool, pipeline, started_at, ended_at FROM task_run_record
+),
+earlier AS (
+  SELECT
+    *,
+    unnest(range(time_bucket(INTERVAL 1 HOUR, started_at), ended_at, INTERVAL 1 HOUR)) AS hour
+  FROM span
+),
+later AS (SELECT *, time_bucket(INTERVAL 1 HOUR, started_at) AS hour FROM span)
+SELECT
+  earlier.pool,
+  least(earlier.pipeline, later.pipeline),
+  greatest(earlier.pipeline, later.pipeline),
+  sum(epoch(least(earlier.ended_at, later.ended_at) - later.started_at)) AS seconds
+FROM earlier
+JOIN later
+  ON later.pool = earlier.pool
+  AND later.hour = earlier.hour
+  AND later.started_at >= earlier.started_at
+  AND later.started_at < earlier.ended_at
+WHERE later.started_at > earlier.started_at OR later.id > earlier.id
+GROUP BY ALL
+"""
 _MEDIANS = """
 SELECT instance, pipeline, median(epoch(ended_at - started_at))
 FROM run_record
@@ -53,6 +149,32 @@ def _hand_hours(path: Path) -> object:
     with duckdb.connect(str(path), read_only=True) as connection:
         found = connection.execute(_HOURS, {"begin": BEGIN, "end": _END}).fetchall()
     return sorted((pool, int(peak)) for pool, _, peak in found if peak)
+
+
+def _hand_all(path: Path) -> object:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        for statement in _ALL:
+            needs = {"begin": BEGIN, "end": _END} if "$begin" in statement else {}
+            connection.execute(statement, needs)
+        found = connection.execute(
+            "SELECT resource, peak_running FROM resource_hour WHERE kind = 'pool'"
+        ).fetchall()
+    return sorted((pool, int(peak)) for pool, peak in found if peak)
+
+
+def _hand_pairs(path: Path) -> object:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute(_PAIRS).fetchall()
+    return [len(found), round(sum(seconds for *_, seconds in found))]
+
+
+def _own_pairs(path: Path) -> object:
+    days = [(BEGIN + timedelta(days=number)).date() for number in range(DAYS)]
+    with Store(path).read() as reader:
+        found = reader.measurements.together(
+            days, "pool", None, demand=Demand(), now=_END, most=10_000_000
+        )
+    return [len(found), round(sum(pair.seconds for pair in found))]
 
 
 def _hand_medians(path: Path) -> object:
@@ -164,6 +286,9 @@ def _polars_medians(path: Path) -> object:
 WORK: dict[tuple[str, str], Callable[[Path], object]] = {
     ("meta_orch", "hours"): _own_hours,
     ("hand", "hours"): _hand_hours,
+    ("all", "hours"): _hand_all,
+    ("hand", "pairs"): _hand_pairs,
+    ("meta_orch", "pairs"): _own_pairs,
     ("pandas", "hours"): _pandas_hours,
     ("polars", "hours"): _polars_hours,
     ("meta_orch", "medians"): _own_medians,
