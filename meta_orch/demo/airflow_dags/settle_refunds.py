@@ -21,7 +21,7 @@ def settle_refunds():
     def read_bank_file() -> list[dict[str, str]]:
         file = shop.DATA / "landing" / "refunds.csv"
         if not file.exists():
-            raise FileNotFoundError(f"the bank has not delivered {file}")
+            raise FileNotFoundError(f"the bank has not delivered {file.relative_to(shop.DATA)}")
         return shop.read_rows(file)
 
     @task
