@@ -59,21 +59,22 @@ def incidents(
 
 @incidents.command()
 @_number_argument
+@click.option("--html", "is_page", is_flag=True, help="As a page that needs nothing else.")
 @config_option
-def show(number: int, config_path: Path | None) -> None:
-    """Show one INCIDENT: its cause with the evidence, what it affects, what happened when."""
+def show(number: int, config_path: Path | None, *, is_page: bool) -> None:
+    """Report on one INCIDENT: its cause with the evidence, what it affects, what happened when; in
+    Markdown."""
     from meta_orch.alerts.handling import NoSuchIncident
-    from meta_orch.reports.incidents.pages import incident_markdown
+    from meta_orch.reports.incidents.pages import incident_html, incident_markdown
 
     config = load_config(config_path)
     with open_store(config.store.path).read() as reader:
         incident = reader.alerting.incident(number)
         if incident is None:
             raise NoSuchIncident(f"there is no incident {number}: see `meta-orch incidents`")
-        text = incident_markdown(
-            incident, reader.alerting.alerts_of(number), reader.alerting.timeline(number)
-        )
-    click.echo(text, nl=False)
+        alerts, timeline = reader.alerting.alerts_of(number), reader.alerting.timeline(number)
+    page = incident_html if is_page else incident_markdown
+    click.echo(page(incident, alerts, timeline), nl=False)
 
 
 @incidents.command()

@@ -85,6 +85,11 @@ def test_one_is_shown_with_its_timeline(run: Run, store: Store) -> None:
     assert "| opened | airflow/orders failed |" in result.output
 
 
+def test_one_is_a_page_too(run: Run, store: Store) -> None:
+    page = run("incidents", "show", "1", "--html").output
+    assert "<h1>Incident 1: airflow/orders failed</h1>" in page
+
+
 def test_who_acknowledges_it_owns_it(run: Run, store: Store) -> None:
     assert "acknowledged, ana" in run("incidents", "ack", "1", "--by", "ana").output
     run("incidents", "note", "1", "the vendor is down", "--by", "ben")
