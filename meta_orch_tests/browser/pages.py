@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import FloatRect, Locator, Page, ViewportSize, expect
 
@@ -48,9 +49,10 @@ class Dagster:
 
     # Lineage
 
-    def open_lineage(self) -> None:
-        """All groups, closed, with the statuses of their assets."""
-        self.open("asset-groups")
+    def open_lineage(self, *groups: str) -> None:
+        """These groups, or all, closed, with the statuses of their assets."""
+        selection = quote(" or ".join(f'group:"{group}"' for group in groups), safe="")
+        self.open(f"asset-groups~{selection}" if groups else "asset-groups")
         expect(self.page.get_by_text("fetching statuses").first).to_be_visible()
         expect(self.page.get_by_text("fetching statuses")).to_have_count(0)
 

@@ -24,6 +24,7 @@ from meta_orch_tests.browser.pages import Colour, Dagster, expect_colour
 
 pytestmark = pytest.mark.browser
 
+GROUPS = ("airflow", "warehouse", "prefect")
 DAGS = [
     *("ingest_orders", "ingest_customers", "exchange_rates", "stage_orders"),
     *("settle_refunds", "restate_day", "index_catalogue", "close_year"),
@@ -47,8 +48,8 @@ def told(demonstration: Demonstration) -> list[dict[str, Any]]:
 
 
 def test_lineage_leads_from_airflow_through_dagster_to_prefect(dagster: Dagster) -> None:
-    dagster.open_lineage()
-    for group in ("airflow", "warehouse", "prefect"):
+    dagster.open_lineage(*GROUPS)
+    for group in GROUPS:
         expect_colour(dagster.group(group), Colour.SUCCEEDED)
     for group in ("airflow", "prefect"):
         expect_colour(dagster.group(group), Colour.FAILED)
@@ -62,7 +63,7 @@ def test_lineage_leads_from_airflow_through_dagster_to_prefect(dagster: Dagster)
 def test_a_pipeline_whose_last_run_failed_is_red_and_the_others_are_green(
     dagster: Dagster,
 ) -> None:
-    dagster.open_lineage()
+    dagster.open_lineage(*GROUPS)
     dagster.expand_all_groups()
     failed, never_ran = {"settle_refunds", "nightly-invoices"}, {"close_year", "weekly-pruning"}
     never_ran |= {"refunds", "every-other-minute"}  # the last may have run before it was held
@@ -231,7 +232,7 @@ def test_what_was_held_runs_once_its_upstream_is_repaired(
     assert demonstration.story.is_held()
     demonstration.story.deliver_refunds(demonstration.data)
     assert not demonstration.story.is_held()
-    dagster.open_lineage()
+    dagster.open_lineage(*GROUPS)
     dagster.expand_all_groups()
     for name in ("settle_refunds", "refunds", "every-other-minute"):
         expect_colour(dagster.asset(name), Colour.SUCCEEDED)
