@@ -63,7 +63,7 @@ class _Company:
         with self.store.write() as writer:
             for instance in {key.instance for key in self.keys}:
                 writer.save_collector(
-                    CollectorStatus(instance, self.now, self.now, True, None, "3", self.now)
+                    CollectorStatus(instance, self.now, self.now, True, None, "3", _NOW)
                 )
 
     def go_on(self, tick: int) -> list[str]:

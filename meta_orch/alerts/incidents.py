@@ -66,6 +66,10 @@ class _Advance:
         self._tracked = dict(memory.alerts)
         self._incidents = dict(memory.incidents)
         self._last_id = memory.last_id
+        self._of_cause: defaultdict[str, set[int]] = defaultdict(set)
+        """Incidents by the fingerprints of the causes that they have or had."""
+        for number, incident in self._incidents.items():
+            self._of_cause[incident.cause.fingerprint].add(number)
         self._ended: list[TrackedAlert] = []
         self._events: list[Event] = []
 
@@ -139,10 +143,10 @@ class _Advance:
 
     def _absorb(self, target: int, members: Collection[str]) -> None:
         """Take in incidents whose cause follows from this one's."""
-        for number, other in sorted(self._incidents.items()):
-            if number == target or not other.state.is_open:
-                continue
-            if other.cause.fingerprint not in members:
+        found = {number for member in members for number in self._of_cause.get(member, ())}
+        for number in sorted(found - {target}):
+            other = self._incidents[number]
+            if not other.state.is_open or other.cause.fingerprint not in members:
                 continue
             for fingerprint, tracked in [*self._tracked.items()]:
                 if tracked.incident == number:
@@ -156,7 +160,8 @@ class _Advance:
             self._set(target, is_old=self._incidents[target].is_old and other.is_old)
 
     def _reopened(self, root: Alert) -> int | None:
-        for number, incident in sorted(self._incidents.items(), reverse=True):
+        for number in sorted(self._of_cause.get(root.fingerprint, ()), reverse=True):
+            incident = self._incidents[number]
             if incident.state.is_open or incident.resolved_at is None:
                 continue
             is_same = incident.cause.fingerprint == root.fingerprint
@@ -178,6 +183,7 @@ class _Advance:
     def _opened(self, root: Alert) -> int:
         self._last_id += 1
         number = self._last_id
+        self._of_cause[root.fingerprint].add(number)
         self._incidents[number] = Incident(
             number,
             IncidentState.OPEN,
@@ -233,6 +239,7 @@ class _Advance:
     def _set(self, number: int, **values: object) -> None:
         changed = replace(self._incidents[number], **values)  # pyright: ignore[reportArgumentType]  # by keyword
         self._incidents[number] = changed
+        self._of_cause[changed.cause.fingerprint].add(number)
 
     def _tell(self, number: int, kind: EventKind, text: str, *, at: datetime | None = None) -> None:
         self._events.append(Event(number, at or self._now, kind, text))

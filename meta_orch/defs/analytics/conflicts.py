@@ -66,8 +66,10 @@ def build_conflicts(
                     ),
                     metadata.CONFLICTS: len(found.past),
                     metadata.CONFLICTS_COMING: len(found.coming),
-                    metadata.HARM: sum(each.harm.total_seconds() for each in found.past),
-                    metadata.HARM_COMING: sum(each.harm.total_seconds() for each in found.coming),
+                    metadata.HARM: round(sum(each.harm.total_seconds() for each in found.past), 3),
+                    metadata.HARM_COMING: round(
+                        sum(each.harm.total_seconds() for each in found.coming), 3
+                    ),
                     metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.WORST_CONFLICTS: metadata.table(
