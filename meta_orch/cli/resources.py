@@ -88,12 +88,12 @@ def _together(
     reader: StoreReader, config: MetaOrchConfig, found: Provision, days: int, now: datetime
 ) -> Sequence[Sequence[Any]]:
     from meta_orch.analytics.resources.measuring import demand_of
+    from meta_orch.domain.time import Window
 
-    first = (now - timedelta(days=days)).date()
-    every = [first + timedelta(days=number) for number in range(days + 1)]
     demand = demand_of(reader, config)
+    during = Window(now - timedelta(days=days), now)
     pairs = reader.measurements.together(
-        every, found.kind, found.resource, demand=demand, now=now, most=_MOST_PAIRS
+        during, found.kind, found.resource, demand=demand, now=now, most=_MOST_PAIRS
     )
     return [(p.kind, p.resource, p.pipeline, p.other, p.times, round(p.seconds)) for p in pairs]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 import duckdb
 
 from meta_orch.domain.pipelines import PipelineKey
+from meta_orch.domain.time import Window
 from meta_orch.store import rows
 from meta_orch.store.sql import query
+
+_AT_ONCE = timedelta(days=7)
 
 
 class Use(NamedTuple):
@@ -147,7 +149,7 @@ class Measurements:
         """What used resources that the configuration declares, cut to a time; by when it was
         queued."""
         uses = [rows.to_text(use._asdict()) for use in demand.uses]
-        parameters = {"since": since, "until": until, "now": now, "uses": uses}
+        parameters = {"since": since, "until": until, "now": now, "uses": uses, "only": "shared"}
         self._connection.execute(query("resource_spans"), parameters)
         found = self._fetch("shared_spans")
         self._connection.execute(query("drop_resource_spans"))
@@ -163,7 +165,7 @@ class Measurements:
 
     def together(
         self,
-        days: Iterable[date],
+        during: Window,
         kind: str,
         resource: str | None,
         *,
@@ -171,22 +173,25 @@ class Measurements:
         now: datetime,
         most: int,
     ) -> list[Together]:
-        """Which pipelines used a resource at once, those for longest first. Day by day, so that a
-        long history takes no more memory than a day.
+        """Which pipelines used a resource at once, those for longest first. Week by week, so that a
+        long history takes no more memory than a week.
 
         Args:
-            days: in UTC, the first one first.
             resource: None for all of the kind.
         """
         uses = [rows.to_text(use._asdict()) for use in demand.uses]
         self._connection.execute(query("begin_time_together"))
-        for number, day in enumerate(days):
-            since = datetime.combine(day, time(), UTC)
-            span = {"since": since, "until": since + timedelta(days=1)}
-            self._connection.execute(query("resource_spans"), {**span, "now": now, "uses": uses})
-            wanted = {"kind": kind, "resource": resource}
-            first = {"since": since, "is_first": number == 0}
-            self._connection.execute(query("add_time_together"), {**wanted, **first})
+        since, until, is_first = during.start, during.end, True
+        while since < until:
+            span = {"since": since, "until": min(since + _AT_ONCE, until)}
+            self._connection.execute(
+                query("resource_spans"), {**span, "now": now, "uses": uses, "only": kind}
+            )
+            self._connection.execute(
+                query("add_time_together"),
+                {"kind": kind, "resource": resource, "since": since, "is_first": is_first},
+            )
+            since, is_first = since + _AT_ONCE, False
         self._connection.execute(query("drop_resource_spans"))
         return [Together(*row) for row in self._fetch("time_together", most=most)]
 
@@ -211,7 +216,7 @@ class Meter(Measurements):
             rows.to_text({"resource": resource, "capacity": capacity})
             for resource, capacity in demand.capacities
         ]
-        self._run("resource_spans", **span, now=now, uses=uses)
+        self._run("resource_spans", **span, now=now, uses=uses, only=None)
         self._run("resource_steps", **span, capacities=capacities)
         self._run("forget_resource_hours", **span)
         self._run("save_resource_hours")

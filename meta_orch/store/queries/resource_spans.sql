@@ -1,5 +1,6 @@
 -- What was queued and ran within a time, of which resource: the temporary table resource_span
 -- (kind, resource, instance, pipeline, units, queued_at, started_at, ended_at), cut to that time.
+--   $only: one kind; NULL for all
 --   $uses: one document per resource in meta_orch.yaml and pipeline, or pool, that uses it
 -- A work pool of Prefect's holds whole runs, any other pool the attempts of task runs.
 CREATE OR REPLACE TEMPORARY TABLE resource_span AS
@@ -25,6 +26,8 @@ run AS (
     AND state NOT IN ('scheduled', 'skipped', 'removed')
     AND coalesce(queued_at, started_at) < $until
     AND (ended_at > $since OR NOT is_finished)
+    AND (ended_at > $since OR ended_at IS NULL)
+    AND (queued_at < $until OR queued_at IS NULL)
 ),
 pool_of_prefect AS (
   SELECT p.instance, p.name AS pipeline, any_value(task.pool) AS pool
@@ -45,6 +48,9 @@ attempt AS (
   ANTI JOIN pool_of_prefect USING (instance, pipeline)
   WHERE t.pool IS NOT NULL
     AND t.state NOT IN ('scheduled', 'skipped', 'removed', 'upstream_failed')
+    -- Follows from the below, and lets DuckDB leave out what it sees is of other times.
+    AND (t.ended_at > $since OR t.ended_at IS NULL)
+    AND (t.queued_at < $until OR t.queued_at IS NULL)
     AND (t.ended_at IS NOT NULL OR t.state IN ('queued', 'running'))
 ),
 of_pool AS (
@@ -58,18 +64,22 @@ span AS (
   SELECT 'orchestrator' AS kind, instance AS resource, instance, pipeline, 1.0 AS units, queued_at,
     started_at, ended_at
   FROM run
+  WHERE $only IS NULL OR $only = 'orchestrator'
   UNION ALL
   SELECT 'pool', instance || '/' || pool, instance, pipeline, 1.0, queued_at, started_at, ended_at
   FROM of_pool
+  WHERE $only IS NULL OR $only = 'pool'
   UNION ALL
   SELECT 'shared', uses.resource, instance, pipeline, uses.units, queued_at, started_at, ended_at
   FROM run
   JOIN uses USING (instance, pipeline)
+  WHERE $only IS NULL OR $only = 'shared'
   UNION ALL
   SELECT 'shared', uses.resource, of_pool.instance, of_pool.pipeline, uses.units, queued_at,
     started_at, ended_at
   FROM of_pool
   JOIN uses ON uses.instance = of_pool.instance AND uses.pool = of_pool.pool
+  WHERE $only IS NULL OR $only = 'shared'
 )
 SELECT
   kind,
