@@ -35,7 +35,8 @@ def airflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow
 def airflow_2_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow2Server]:
     """A running Airflow 2 that has read `live/dags2`."""
     folder = tmp_path_factory.mktemp("airflow2")
-    with Airflow2Server(folder / "server", dags=LIVE / "dags2") as server:
+    dags = shutil.copytree(LIVE / "dags2", folder / "dags")
+    with Airflow2Server(folder / "server", dags=dags) as server:
         server.wait_for_dags(DAGS)
         yield server
 
