@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -346,3 +347,33 @@ def test_a_template_at_fault_is_named_and_the_message_waits(
     (tmp_path / "title.j2").write_text("mended")
     company.live(DAY / 48, every=5 * MINUTE)
     assert company.titles == ["mended"]
+
+
+@pytest.mark.parametrize(
+    "receiver",
+    [
+        {"type": "webhook", "url": "${HOOK_URL}"},
+        {"type": "apprise", "urls": ["${GOOD_URL}"]},
+        {"type": "apprise", "urls": ["${BAD_URL}"]},
+    ],
+    ids=["webhook", "apprise", "no URL that Apprise knows"],
+)
+def test_no_secret_reaches_a_log_however_much_is_logged(
+    company: Company,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    receiver: dict[str, Any],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("HOOK_URL", f"{endpoint.url}/hunter2")
+    monkeypatch.setenv("GOOD_URL", f"{endpoint.url.replace('http', 'json')}/hunter2")
+    monkeypatch.setenv("BAD_URL", "nothing://hunter2")
+    company.alerts = {"receivers": [{**receiver, "name": "team"}], "route": AT_ONCE}
+    company.has("airflow/orders")
+    company.fails("airflow/orders")
+    company.live(MINUTE)
+    with company.store.read() as reader:
+        ((attempts,),) = reader.answer("SELECT attempts FROM deliveries").rows
+    assert attempts == 1
+    assert "hunter2" not in caplog.text

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from meta_orch.alerts.delivery import by_apprise, files, pagerduty, webhook
 from meta_orch.alerts.delivery.base import DeliveryFailed
+from meta_orch.alerts.delivery.quiet import without_logs
 from meta_orch.alerts.messages import TemplateUnusable, render
 from meta_orch.config.alerts import AlertsConfig
 from meta_orch.config.receivers import (
@@ -126,15 +127,16 @@ def deliver(delivery: Delivery, receiver: ReceiverConfig, now: datetime) -> None
     TemplateUnusable: its own template is at fault.
     """
     title, body = render(delivery.message, receiver)
-    match receiver:
-        case AppriseConfig():
-            by_apprise.send(receiver, delivery, title, body)
-        case PagerDutyConfig():
-            pagerduty.send(receiver, delivery, title, body)
-        case FileConfig():
-            files.send(receiver, delivery, title, body)
-        case _:
-            webhook.send(receiver, delivery, title, body, now)
+    with without_logs():
+        match receiver:
+            case AppriseConfig():
+                by_apprise.send(receiver, delivery, title, body)
+            case PagerDutyConfig():
+                pagerduty.send(receiver, delivery, title, body)
+            case FileConfig():
+                files.send(receiver, delivery, title, body)
+            case _:
+                webhook.send(receiver, delivery, title, body, now)
 
 
 def _given_up(delivery: Delivery, error: str) -> Delivery:
