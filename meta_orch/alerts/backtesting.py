@@ -144,8 +144,8 @@ def backtest(
 ) -> Backtest:
     """Replay a time, look by look.
 
-    Pipelines, edges and routes are those of now. No SLA raises a severity, nobody acknowledges, and
-    silences and maintenance are as configured.
+    Pipelines, edges and routes are those of now. No SLA raises a severity, nobody acknowledges or
+    silences, and maintenance is as configured.
 
     Args:
         conditions: of `REPLAYABLE`.
