@@ -10,7 +10,6 @@ import sqlite3
 from abc import ABC, abstractmethod
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -167,8 +166,9 @@ class SeededPrefect(Seeded):
     def grow(self, pipelines: int) -> None:
         for number in range(self._grown, pipelines):
             flow_name, _, name = self.pipeline_name(number).partition("/")
-            flow = self._post("/api/flows/", {"name": flow_name})
-            self._post(
+            flow = self._prefect.request("POST", "/api/flows/", {"name": flow_name})
+            self._prefect.request(
+                "POST",
                 "/api/deployments/",
                 {
                     "name": name,
@@ -195,15 +195,12 @@ class SeededPrefect(Seeded):
         """What a worker reports of one: it began, it ended."""
         run = self._prefect.start_run(self.pipeline_name(number))
         for state in ("PENDING", "RUNNING", "COMPLETED"):
-            self._post(f"/api/flow_runs/{run}/set_state", {"state": {"type": state}})
+            path = f"/api/flow_runs/{run}/set_state"
+            self._prefect.request("POST", path, {"state": {"type": state}})
         return run
 
     def ended_at(self, number: int, run: str) -> datetime | None:
         return parse_instant(self._prefect.request("GET", f"/api/flow_runs/{run}")["end_time"])
-
-    def _post(self, path: str, body: Any) -> Any:
-        busy = HTTPStatus.SERVICE_UNAVAILABLE
-        return self._prefect.request_again("POST", path, body, busy=busy)
 
     def login(self) -> dict[str, Any]:
         login = {"type": "basic", "username": PrefectServer.username}

@@ -101,7 +101,7 @@ class AirflowServer(Server):
         body = self._wish(run, parameters)
         path = f"{self.root}/dags/{dag}/dagRuns"
         try:
-            self.request_again("POST", path, body, busy=HTTPStatus.INTERNAL_SERVER_ERROR)
+            self.request("POST", path, body, busy=HTTPStatus.INTERNAL_SERVER_ERROR)
         except RequestFailed as error:
             if error.status != HTTPStatus.CONFLICT:  # or an earlier try did it after all
                 raise

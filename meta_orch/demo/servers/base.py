@@ -110,25 +110,27 @@ class Server(ABC):
         for process in self._processes:
             process.kill()
 
-    def request(self, method: str, path: str, body: Any = None) -> Any:
+    def request(
+        self, method: str, path: str, body: Any = None, *, busy: HTTPStatus | None = None
+    ) -> Any:
         """The JSON answer to a request to the server's own API, logged in; None where it is empty.
+
+        Args:
+            busy: the status of a server whose database another one had locked: it is asked again.
+                For requests that come to the same when they are repeated.
 
         Raises:
             RequestFailed: no answer, or another status than 2xx.
         """
-        return request_json(method, self.url + path, body, self._login_headers())
-
-    def request_again(self, method: str, path: str, body: Any, *, busy: HTTPStatus) -> Any:
-        """As `request`, and again after a `busy`: on SQLite, a write that met another's lock. For
-        requests that come to the same when they are repeated."""
-        for _ in range(_TRIES):
+        tries = 0
+        while True:
             try:
-                return self.request(method, path, body)
+                return request_json(method, self.url + path, body, self._login_headers())
             except RequestFailed as error:
-                if error.status != busy:
+                if busy is None or error.status != busy or tries == _TRIES:
                     raise
-                time.sleep(_PAUSE_SECONDS)
-        return self.request(method, path, body)
+            tries += 1
+            time.sleep(_PAUSE_SECONDS)
 
     @abstractmethod
     def _launch(self) -> None:
