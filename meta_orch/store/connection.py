@@ -1,6 +1,6 @@
-"""The store's file: opened for each short transaction and closed again.
+"""The store's file: attached for each short transaction and detached again.
 
-DuckDB lets one process write, or several read, and shuts the others out. So a connection is short,
+DuckDB lets one process write, or several read, and shuts the others out. So a transaction is short,
 and who finds the file held tries again. Those who wait do so in a line, or the unlucky would wait
 for ever: only who is first in it tries.
 """
@@ -21,6 +21,7 @@ from uuid import uuid4
 import duckdb
 
 from meta_orch.store.compaction import Compaction, copy_into, free_share
+from meta_orch.store.engine import Attached, attach
 from meta_orch.store.errors import StoreBusy, StoreUnusable
 from meta_orch.store.line import first_in_line
 from meta_orch.store.migrate import migrate, needs_migration
@@ -106,19 +107,20 @@ class Store:
         # First in line to the end: who had opened the old file before it is replaced would write
         # into what is gone.
         with self._turn(deadline), first_in_line(self.path.parent, deadline) as is_first:
-            connection = self._connect_first(read_only=False, deadline=deadline, is_first=is_first)
+            file = self._attach_first(read_only=False, deadline=deadline, is_first=is_first)
             draft = self.path.with_name(f".{self.path.name}.compact")
             try:
-                if free_share(connection) < at_least:
-                    return None
-                copy_into(connection, draft)
-                connection.close()
+                try:
+                    if free_share(file.connection) < at_least:
+                        return None
+                    copy_into(file.connection, draft)
+                finally:
+                    file.release()
                 before, after = self.path.stat().st_size, draft.stat().st_size
                 draft.replace(self.path)
             except (OSError, *_FAULTS_OF_THE_FILE) as error:
                 raise StoreUnusable(f"{self.path} cannot be made smaller: {error}") from error
             finally:
-                connection.close()
                 draft.unlink(missing_ok=True)
         return Compaction(before, after)
 
@@ -128,20 +130,20 @@ class Store:
         with self._turn(deadline):
             if not self.path.exists():
                 self._create()
-            connection = self._connect(read_only=read_only, deadline=deadline)
+            file = self._attach(read_only=read_only, deadline=deadline)
             try:
-                if needs_migration(connection, self.path):
-                    connection.close()
-                    connection = self._connect(read_only=False, deadline=deadline)
-                    migrate(connection, self.path)
+                if needs_migration(file.connection, self.path):
+                    file.release()
+                    file = self._attach(read_only=False, deadline=deadline)
+                    migrate(file.connection, self.path)
                     if read_only:
-                        connection.close()
-                        connection = self._connect(read_only=True, deadline=deadline)
-                yield connection
+                        file.release()
+                        file = self._attach(read_only=True, deadline=deadline)
+                yield file.connection
             except _FAULTS_OF_THE_FILE as error:
                 raise StoreUnusable(f"{self.path} cannot be used: {error}") from error
             finally:
-                connection.close()  # what was begun and not committed is undone
+                file.release()  # what was begun and not committed is undone
 
     @contextmanager
     def _turn(self, deadline: float) -> Iterator[None]:
@@ -162,18 +164,16 @@ class Store:
             held.discard(self.path)
             turn.release()
 
-    def _connect(self, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+    def _attach(self, *, read_only: bool, deadline: float) -> Attached:
         with first_in_line(self.path.parent, deadline) as is_first:
-            return self._connect_first(read_only=read_only, deadline=deadline, is_first=is_first)
+            return self._attach_first(read_only=read_only, deadline=deadline, is_first=is_first)
 
-    def _connect_first(
-        self, *, read_only: bool, deadline: float, is_first: bool
-    ) -> duckdb.DuckDBPyConnection:
+    def _attach_first(self, *, read_only: bool, deadline: float, is_first: bool) -> Attached:
         """For who is first in line."""
         pause = _FIRST_PAUSE
         while is_first:
             try:
-                return _connect(self.path, read_only=read_only)
+                return attach(self.path, read_only=read_only)
             except duckdb.IOException as error:
                 if _HELD_BY_ANOTHER not in str(error):
                     raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error
@@ -194,8 +194,11 @@ class Store:
         draft = self.path.with_name(f".{self.path.name}.{uuid4().hex}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _connect(draft, read_only=False) as connection:
-                migrate(connection, self.path)
+            file = attach(draft, read_only=False)
+            try:
+                migrate(file.connection, self.path)
+            finally:
+                file.release()
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)
         except (OSError, duckdb.IOException) as error:
@@ -206,13 +209,3 @@ class Store:
         finally:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
-
-
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        str(path),
-        read_only=read_only,
-        config={"autoinstall_known_extensions": "false"},  # only adapters and alerts open sockets
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection

@@ -39,31 +39,30 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: object) -> None:
     """Apply what is missing, each migration in a transaction of its own."""
     connection.execute(_CREATE)
     found, _ = _version(connection, path)
+    own_version = _own_version()
     for migration in migrations():
         if migration.number > found:
             connection.begin()
             connection.execute(migration.script)
             connection.execute(
                 "INSERT INTO schema_version VALUES (?, ?, ?, ?)",
-                [migration.number, migration.name, datetime.now(UTC), _own_version()],
+                [migration.number, migration.name, datetime.now(UTC), own_version],
             )
             connection.commit()
 
 
 def _version(connection: duckdb.DuckDBPyConnection, path: object) -> tuple[int, str]:
-    tables = {
-        name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    }
-    if not tables:
-        return 0, ""
-    if "schema_version" not in tables:
+    try:
+        found = connection.execute(
+            "SELECT version, applied_by FROM schema_version ORDER BY version DESC LIMIT 1"
+        ).fetchone()
+    except duckdb.CatalogException:
+        if not connection.execute("SHOW TABLES").fetchone():
+            return 0, ""
         raise StoreUnusable(
             f"{path} is a DuckDB file of something else: set store.path in meta_orch.yaml to a "
             "file of its own"
-        )
-    found = connection.execute(
-        "SELECT version, applied_by FROM schema_version ORDER BY version DESC LIMIT 1"
-    ).fetchone()
+        ) from None
     return found or (0, "")
 
 

@@ -4,6 +4,8 @@ seen half done, whoever is killed and whenever."""
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +90,25 @@ def test_processes_that_make_the_store_at_once_share_one(path: Path) -> None:
     with Store(path).read() as reader:
         assert [reader.cursor(name) for name in names] == names
     assert [entry.name for entry in path.parent.iterdir()] == ["store.duckdb"]
+
+
+_FORKING = """
+import os, sys
+from meta_orch.store import Store
+store = Store(sys.argv[1])
+with store.read():
+    pass
+child = os.fork()
+with store.write() as writer:  # both do
+    writer.query("FROM run_record")
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_process_and_its_fork_both_use_it(path: Path) -> None:
+    command = [sys.executable, "-W", "ignore:.*fork:DeprecationWarning", "-c", _FORKING, str(path)]
+    assert subprocess.run(command, check=True, timeout=60).returncode == 0
 
 
 def test_several_processes_read_at_once_and_a_writer_waits_for_them(path: Path) -> None:

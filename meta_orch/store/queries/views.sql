@@ -8,6 +8,6 @@ JOIN duckdb_columns() AS columns
   ON columns.database_oid = views.database_oid
   AND columns.schema_oid = views.schema_oid
   AND columns.table_oid = views.view_oid
-WHERE NOT views.internal
+WHERE NOT views.internal AND views.database_name = current_database()
 GROUP BY views.view_name, views.comment
 ORDER BY views.view_name
