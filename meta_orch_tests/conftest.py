@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from meta_orch.demo.servers import Airflow2Server, AirflowServer, PrefectServer
+from meta_orch.store import connection
 
 pytest_plugins = ["meta_orch_tests.rules"]
 
@@ -18,6 +19,26 @@ DEPLOYMENTS = [
     *("sums/manual", "mapped/manual", "parent/manual", "fails/manual"),
     *("scheduled/by-cron", "scheduled/by-interval", "scheduled/by-rrule", "scheduled/paused"),
 ]
+
+
+@pytest.fixture(scope="session")
+def _new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("new") / "store.duckdb"
+    connection._make(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def new_stores_are_copies(_new_store: Path) -> Iterator[None]:
+    """Of one that was made in the usual way, which takes a tenth of a second, and that for hundreds
+    of tests. Processes that tests start make their own."""
+
+    def copy(path: Path) -> None:
+        shutil.copyfile(_new_store, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "_make", copy)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -194,11 +194,7 @@ class Store:
         draft = self.path.with_name(f".{self.path.name}.{uuid4().hex}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = attach(draft, read_only=False)
-            try:
-                migrate(file.connection, self.path)
-            finally:
-                file.release()
+            _make(draft)
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path)
         except (OSError, duckdb.IOException) as error:
@@ -209,3 +205,12 @@ class Store:
         finally:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+def _make(path: Path) -> None:
+    """An empty store."""
+    file = attach(path, read_only=False)
+    try:
+        migrate(file.connection, path)
+    finally:
+        file.release()

@@ -23,6 +23,11 @@ ALL = migrations()
 
 
 @pytest.fixture
+def new_stores_are_copies() -> None:
+    """Not here, where it matters how they are made."""
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store.duckdb")
 
