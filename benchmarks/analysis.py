@@ -38,8 +38,10 @@ METHOD = """
 
     The yardsticks are one query for DuckDB, written by hand for just that question, and the same by
     pandas and by polars, which read the columns they need from the same file. Of critical paths it
-    is reading the same rows, thrown away. Each has a process of its own; its peak of memory has
-    that of importing everything in it. Peaks are checked to be the same, the others as many.
+    is the paths alone; `all of it by hand` is how often each task is on them and what it would
+    save, and meta_orch has its slack, what it executed, was queued and waited with it. Each has a
+    process of its own; its peak of memory has that of importing everything in it. The answers are
+    checked to be the same; medians, of which there are as many.
 """
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,12 +49,14 @@ DAYS: Final = 30
 _PIPELINES = 1_000
 _POOLS = 50
 _TASKS = 10
+_LESS = ("paths", "hand")
+"""Who answers less than was asked."""
 ROOT = Path(__file__).parent.parent
 _QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "hours": ("hand", "pandas", "polars", "all", "meta_orch"),
     "pairs": ("hand", "meta_orch"),
     "medians": ("hand", "pandas", "polars", "meta_orch"),
-    "paths": ("hand", "meta_orch"),
+    "paths": ("hand", "all", "meta_orch"),
 }
 _WORDS = {
     "hand": "one query by hand",
@@ -60,8 +64,6 @@ _WORDS = {
     "polars": "polars",
     "all": "all of it by hand",
 }
-_SAME = {"hours", "pairs"}
-"""Questions of which all give the same answer, and not only as many rows."""
 
 _RUNS = """
 INSERT INTO run_record BY NAME
@@ -125,7 +127,10 @@ SELECT
   'success' AS native_state,
   r.started_at + (r.ended_at - r.started_at) * (step.range // 2) / $steps AS queued_at,
   r.started_at + (r.ended_at - r.started_at) * (step.range // 2) / $steps AS started_at,
-  r.started_at + (r.ended_at - r.started_at) * (step.range // 2 + 1) / $steps AS ended_at,
+  r.started_at + (r.ended_at - r.started_at) * (
+    step.range // 2
+    + CASE WHEN hash(r.run_id, step.range // 2) % 2 = step.range % 2 THEN 1 ELSE 0.8 END
+  ) / $steps AS ended_at,
   CASE WHEN step.range >= 2 THEN ['task_' || step.range - 2, 'task_' || step.range // 2 * 2 - 1]
     ELSE []::VARCHAR[] END AS upstream_task_run_ids,
   r.changed_at
@@ -151,7 +156,7 @@ def _rows(question: str, count: int, path: Path, say: Say) -> Sequence[tuple[obj
     for who in _QUESTIONS[question]:
         say(f"{question} of {count:,} runs by {who}")
         answers[who] = _answer(who, question, path)
-    if question in _SAME and len({answer["answer"] for answer in answers.values()}) > 1:
+    if len({answer["answer"] for who, answer in answers.items() if (question, who) != _LESS}) > 1:
         raise ValueError(f"{question} of {count:,} runs: the answers differ: {answers}")
     # What finds more is compared with what finds as much.
     fair = "all" if "all" in answers else "hand"
@@ -160,8 +165,6 @@ def _rows(question: str, count: int, path: Path, say: Say) -> Sequence[tuple[obj
         for who in answers
     }
     words = {**_WORDS, "meta_orch": "meta_orch"}
-    if question == "paths":
-        words["hand"] = "reading alone"
     return [
         (
             question,

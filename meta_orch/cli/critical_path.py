@@ -20,8 +20,8 @@ from meta_orch.domain.time import Window
 from meta_orch.domain.words import describe_duration
 
 if TYPE_CHECKING:
-    from meta_orch.analytics.critical_path import TaskGraph
-    from meta_orch.analytics.path_report import PathReport
+    from meta_orch.analytics.critical_paths.graph import TaskGraph
+    from meta_orch.analytics.critical_paths.report import PathReport
     from meta_orch.store import StoreReader
 
 _ACROSS_DAYS = timedelta(days=30)
@@ -65,7 +65,8 @@ def critical_path(
     30% faster; `slack` how much longer it could have taken. What follows is taken to begin as long
     after it as it did.
     """
-    from meta_orch.analytics.path_report import path_report, saved_if_earlier
+    from meta_orch.analytics.critical_paths.batches import batches
+    from meta_orch.analytics.critical_paths.report import path_report, saved_if_earlier
 
     try:
         sooner = parse_duration(earlier) if earlier else None
@@ -82,7 +83,7 @@ def critical_path(
             f"no successful run of {path_text(asset)} with {'a beginning' if across else 'tasks'} "
             "that is known is in the store"
         )
-    report = path_report(graphs)
+    report = path_report(batches(graphs))
     if style == "table":
         _summarise(path_text(asset), report)
     saved = saved_if_earlier(graphs, sooner) if sooner else {}
@@ -92,7 +93,7 @@ def critical_path(
 def _of_tasks(
     reader: StoreReader, _config: MetaOrchConfig, pipeline: Pipeline, most: int
 ) -> Iterable[TaskGraph]:
-    from meta_orch.analytics.task_graphs import task_graph
+    from meta_orch.analytics.critical_paths.task_graphs import task_graph
 
     for run, task_runs in reader.traces.last_runs([pipeline.key], most=most):
         graph = task_graph(run, task_runs, pipeline.tasks)
@@ -103,7 +104,7 @@ def _of_tasks(
 def _across(
     reader: StoreReader, config: MetaOrchConfig, pipeline: Pipeline, most: int
 ) -> Iterable[TaskGraph]:
-    from meta_orch.analytics.run_graphs import graphs_across
+    from meta_orch.analytics.critical_paths.run_graphs import graphs_across
     from meta_orch.dependencies.gates import GateMap
 
     now = datetime.now(UTC)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from meta_orch.analytics.causes import cause
-from meta_orch.analytics.path_report import FASTER
+from meta_orch.analytics.critical_paths.report import FASTER
 from meta_orch.analytics.predictions.outlooks import Outlook
 from meta_orch.analytics.promises import Promise
 from meta_orch.analytics.resources.provisioning import Fit, Provision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from meta_orch.analytics.refreshing import refresh_critical_paths
+from meta_orch.analytics.critical_paths.refreshing import refresh_critical_paths
 from meta_orch.analytics.refreshing_promises import refresh_promises
 from meta_orch.analytics.resources.measuring import days_to_measure, measure_days
 from meta_orch.config import MetaOrchConfig

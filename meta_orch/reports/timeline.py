@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from meta_orch.analytics.critical_path import TaskGraph
-from meta_orch.analytics.run_graphs import graphs_across
+from meta_orch.analytics.critical_paths.graph import TaskGraph
+from meta_orch.analytics.critical_paths.run_graphs import graphs_across
 from meta_orch.config import MetaOrchConfig
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.edges import AssetPath

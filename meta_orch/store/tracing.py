@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -23,12 +23,39 @@ class WorstTask(NamedTuple):
     pipeline: str
     task: str
     saves_seconds: float
-    """How much sooner the pipeline would end if it were faster (`path_report.FASTER`)."""
+    """How much sooner the pipeline would end if it were faster (`critical_paths.report.FASTER`)."""
     makespan_seconds: float
     """What the pipeline takes."""
     on_path: float
     """The share of runs in which it is on the critical path."""
     runs: int
+
+
+class ShapedTask(NamedTuple):
+    """A task run as it is in each of some runs."""
+
+    task: str
+    upstream: tuple[int, ...]
+    """The places of the task runs that it says it waited for."""
+    ran: bool
+    """Whether it is known when it began and ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedRuns:
+    """Successful runs of a pipeline whose task runs are the same. Instants are microseconds since
+    1970 in UTC."""
+
+    pipeline: PipelineKey
+    tasks: tuple[ShapedTask, ...]
+    """By name and index, then as they began."""
+    ended_until: datetime
+    began_at: Sequence[int]
+    started_at: Sequence[Sequence[int]]
+    """Of each run those of its task runs that ran, and so below."""
+    ended_at: Sequence[Sequence[int]]
+    queued_at: Sequence[Sequence[int]]
+    """When it began where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,22 @@ class TraceReader:
             yield (
                 rows.run_from_document(rows.from_text(run)),
                 tuple(rows.task_run_from_document(row) for row in json.loads(task_runs)),
+            )
+
+    def shaped_runs(self, pipelines: Iterable[PipelineKey], *, most: int) -> Iterator[ShapedRuns]:
+        """The same runs with the times of their task runs alone, by pipeline; of runs without task
+        runs nothing but when they ended."""
+        documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
+        for row in self._fetch("shaped_runs", documents=documents, most=most):
+            instance, pipeline, shape, until, *times = row
+            yield ShapedRuns(
+                PipelineKey(instance, pipeline),
+                tuple(
+                    ShapedTask(found["task"], tuple(found["upstream"]), found["ran"])
+                    for found in json.loads(shape)
+                ),
+                datetime.fromtimestamp(until, UTC),
+                *times,
             )
 
     def runs_since(self, pipelines: Iterable[PipelineKey], since: datetime) -> Iterator[Run]:

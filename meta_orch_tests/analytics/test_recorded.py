@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from meta_orch.analytics.critical_path import TaskGraph
-from meta_orch.analytics.path_report import path_report, saved_if_earlier
+from meta_orch.analytics.critical_paths.batches import batches
+from meta_orch.analytics.critical_paths.graph import TaskGraph
+from meta_orch.analytics.critical_paths.report import path_report, saved_if_earlier
+from meta_orch.analytics.critical_paths.task_graphs import task_graph
 from meta_orch.analytics.resources.measuring import days_to_measure, measure_days
-from meta_orch.analytics.task_graphs import task_graph
 from meta_orch.config import MetaOrchConfig
 from meta_orch.domain.pipelines import Pipeline, PipelineKey, Task
 from meta_orch.domain.readings import Catalogue, Changes
@@ -111,7 +112,7 @@ def test_of_each_pipeline_together_nothing_saves_more_than_all_takes() -> None:
     ordered = sorted(graphs(), key=lambda pair: pair[0].key.pipeline)
     for _, of_pipeline in groupby(ordered, key=lambda pair: pair[0].key.pipeline):
         found = [graph for _, graph in of_pipeline]
-        report = path_report(found)
+        report = path_report(batches(found))
         parts = report.executed + report.queued + report.waited
         assert abs(parts - report.makespan) < timedelta(milliseconds=1)  # averages are rounded
         assert all(ZERO <= share.saves <= report.makespan for share in report.tasks)

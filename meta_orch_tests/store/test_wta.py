@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from meta_orch.analytics.refreshing import refresh_critical_paths
+from meta_orch.analytics.critical_paths.refreshing import refresh_critical_paths
 from meta_orch.analytics.resources.measuring import measure_days
 from meta_orch.config import MetaOrchConfig
 from meta_orch.store import Store

@@ -12,7 +12,7 @@ from dagster import (
     asset,
 )
 
-from meta_orch.analytics.refreshing import refresh_critical_paths
+from meta_orch.analytics.critical_paths.refreshing import refresh_critical_paths
 from meta_orch.config.analytics import AnalyticsConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics.group import GROUP, watermark

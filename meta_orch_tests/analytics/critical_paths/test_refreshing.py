@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from meta_orch.analytics.refreshing import Refreshed, refresh_critical_paths
+from meta_orch.analytics.critical_paths.refreshing import Refreshed, refresh_critical_paths
 from meta_orch.domain.pipelines import Pipeline, Task
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.states import RunState

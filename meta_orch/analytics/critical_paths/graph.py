@@ -91,7 +91,7 @@ class TaskGraph:
         self.began_at = first if began_at is None else min(began_at, first)
         self.ended_at = max(self.began_at, *(node.ended_at for node in nodes))
         upstream = {
-            node.id: sorted(id_ for id_ in node.upstream if id_ in self.nodes and id_ != node.id)
+            node.id: [id_ for id_ in self.nodes if id_ in node.upstream and id_ != node.id]
             for node in nodes
         }
         try:
@@ -99,16 +99,17 @@ class TaskGraph:
         except CycleError:  # no run is like that: what waits for what is not known
             upstream = {node.id: [] for node in nodes}
             self._order = [node.id for node in nodes]
-        self._upstream = upstream
+        self.upstream: Mapping[str, Sequence[str]] = upstream
+        """Of each node the ids that are there of what it waited for, in the order of the nodes."""
 
     def critical_path(self) -> CriticalPath:
-        """Of two that ended together the one that began first decided; and then the first by id."""
+        """Of two that ended together the one that began first decided; and then the first node."""
         steps: list[Step] = []
         node = max(self.nodes.values(), key=_decisive)
         while True:
             before = [
                 up
-                for id_ in self._upstream[node.id]
+                for id_ in self.upstream[node.id]
                 if (up := self.nodes[id_]).ended_at <= node.ended_at
             ]
             last = max(before, key=_decisive, default=None)
@@ -124,10 +125,10 @@ class TaskGraph:
         """By id: how much longer a node could have taken, and the run ended when it did."""
         latest: dict[str, datetime] = dict.fromkeys(self.nodes, self.ended_at)
         for id_ in reversed(self._order):
-            if not self._upstream[id_]:
+            if not self.upstream[id_]:
                 continue
             may_end = latest[id_] - self.nodes[id_].duration - self._overhead(id_)
-            for before in self._upstream[id_]:
+            for before in self.upstream[id_]:
                 latest[before] = min(latest[before], may_end)
         return {id_: latest[id_] - node.ended_at for id_, node in self.nodes.items()}
 
@@ -155,7 +156,7 @@ class TaskGraph:
             sooner: how much earlier it is let; where it has no schedule, what it began later than
                 it could is taken away instead, as far as there is any.
         """
-        last = max((ends[up] for up in self._upstream[id_]), default=None)
+        last = max((ends[up] for up in self.upstream[id_]), default=None)
         scheduled = self.nodes[id_].not_before
         if scheduled is not None:
             return max(scheduled - sooner, last or scheduled - sooner)
@@ -166,9 +167,9 @@ class TaskGraph:
     def _overhead(self, id_: str) -> timedelta:
         """How long after it could it began; less than nothing where it did not wait for the end of
         what is upstream of it."""
-        ends = {up: self.nodes[up].ended_at for up in self._upstream[id_]}
+        ends = {up: self.nodes[up].ended_at for up in self.upstream[id_]}
         return self.nodes[id_].started_at - self._ready(id_, ends, _NOTHING)
 
 
-def _decisive(node: Node) -> tuple[datetime, timedelta, str]:
-    return node.ended_at, node.duration, node.id
+def _decisive(node: Node) -> tuple[datetime, timedelta]:
+    return node.ended_at, node.duration

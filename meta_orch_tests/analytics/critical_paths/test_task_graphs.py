@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from meta_orch.analytics.path_report import path_report
-from meta_orch.analytics.task_graphs import task_graph
+from meta_orch.analytics.critical_paths.batches import batches
+from meta_orch.analytics.critical_paths.report import path_report
+from meta_orch.analytics.critical_paths.task_graphs import run_batch, task_graph
 from meta_orch.domain.pipelines import Task
-from meta_orch.domain.runs import TaskRun
+from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.domain.states import RunState
-from meta_orch.testing.builders import NOON, make_run, make_task_run
+from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline, make_run, make_task_run
+from meta_orch_tests.store.memory import fresh_store
 
 RUN = make_run(started_at=NOON, ended_at=NOON + timedelta(minutes=20))
 TASKS = (
@@ -78,7 +84,7 @@ def test_of_many_runs_it_is_told_how_often_a_task_decided_and_what_it_would_save
     unusual = [ran("extract", 0, 10), ran("side", 0, 30), ran("load", 31, 40)]
     tasks = (Task("extract"), Task("side"), Task("load", upstream=("extract", "side")))
     found = [task_graph(RUN, runs, tasks) for runs in (usual, usual, usual, unusual)]
-    report = path_report([graph for graph in found if graph])
+    report = path_report(batches(graph for graph in found if graph))
     assert (report.runs, report.makespan) == (4, timedelta(minutes=25))
     assert report.executed + report.queued + report.waited == report.makespan
     by_task = {share.task: share for share in report.tasks}
@@ -89,6 +95,61 @@ def test_of_many_runs_it_is_told_how_often_a_task_decided_and_what_it_would_save
     assert by_task["side"].saves == timedelta(minutes=9 / 4)
     assert report.tasks[0].task == "load"
     assert by_task["side"].slack == timedelta(minutes=6)
+
+
+@st.composite
+def task_runs(draw: st.DrawFn, run: Run) -> list[TaskRun]:
+    """Attempts, some tried again, skipped, mapped or without a time; some say what they waited
+    for, one that nobody knows among it."""
+    found: list[TaskRun] = []
+    for number in range(draw(st.integers(0, 6))):
+        task = draw(st.sampled_from([task.name for task in TASKS]))
+        upstream = draw(st.sets(st.sampled_from(["gone", *(other.task_run_id for other in found)])))
+        index = draw(st.none() | st.integers(0, 11))
+        for attempt in range(1, draw(st.integers(1, 3)) + 1):
+            start, end = (draw(st.none() | st.integers(0, 30)) for _ in range(2))
+            begun = run.started_at
+            assert begun is not None
+            found.append(
+                make_task_run(
+                    task,
+                    run,
+                    task_run_id=f"{number}",
+                    map_index=index,
+                    attempt=attempt,
+                    upstream_task_run_ids=tuple(sorted(upstream)),
+                    queued_at=draw(st.none() | st.just(begun)),
+                    started_at=None if start is None else begun + timedelta(minutes=start),
+                    ended_at=None if end is None else begun + timedelta(minutes=end),
+                )
+            )
+    return found
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_read_together_from_the_store_they_say_what_each_run_says(data: st.DataObject) -> None:
+    pipeline = make_pipeline("orders", INSTANCE, tasks=TASKS)
+    runs = [
+        replace(RUN, key=RunKey(pipeline.key, f"{number}"), ended_at=NOON + timedelta(hours=number))
+        for number in range(1, 4)
+    ]
+    drawn = [each for run in runs for each in data.draw(task_runs(run))]
+    with fresh_store() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((pipeline,), "1"), NOON)
+        writer.save_changes(INSTANCE, Changes("c", tuple(runs), tuple(drawn)), NOON)
+        one_by_one = [
+            graph
+            for run, found in writer.traces.last_runs([pipeline.key], most=2)
+            if (graph := task_graph(run, found, TASKS))
+        ]
+        shaped = [*writer.traces.shaped_runs([pipeline.key], most=2)]
+    together = [batch for alike in shaped if (batch := run_batch(alike, TASKS))]
+    assert sum(len(alike.began_at) for alike in shaped) == 2
+    assert max(alike.ended_until for alike in shaped) == runs[-1].ended_at
+    assert sum(map(len, together)) == len(one_by_one)
+    if one_by_one:
+        assert path_report(together) == path_report(batches(one_by_one))
 
 
 def test_without_runs_there_is_no_report() -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from meta_orch.analytics.critical_path import Node, TaskGraph
+from meta_orch.analytics.critical_paths.graph import Node, TaskGraph
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.pipelines import PipelineKey

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_orch.analytics.critical_path import TaskGraph
-from meta_orch.analytics.path_report import path_report, saved_if_earlier
-from meta_orch.analytics.run_graphs import RunGraphs
+from meta_orch.analytics.critical_paths.batches import batches
+from meta_orch.analytics.critical_paths.graph import TaskGraph
+from meta_orch.analytics.critical_paths.report import path_report, saved_if_earlier
+from meta_orch.analytics.critical_paths.run_graphs import RunGraphs
 from meta_orch.domain.edges import AssetPath
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.runs import Run
@@ -93,7 +94,7 @@ def test_a_schedule_that_is_earlier_saves_what_it_had_waited_for_nothing() -> No
     assert saved == {"airflow/extract": timedelta(), "dagster/report": 20 * MINUTE}
     saved = saved_if_earlier(found, 45 * MINUTE)
     assert saved["dagster/report"] == 30 * MINUTE
-    report = {share.task: share for share in path_report(found).tasks}
+    report = {share.task: share for share in path_report(batches(found)).tasks}
     assert report["airflow/extract"].saves == timedelta()
     assert report["airflow/extract"].slack == 30 * MINUTE
     assert report["dagster/report"].saves == 3 * MINUTE

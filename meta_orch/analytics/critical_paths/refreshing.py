@@ -8,11 +8,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from meta_orch.analytics.path_report import PathReport, path_report
-from meta_orch.analytics.task_graphs import task_graph
+from meta_orch.analytics.critical_paths.report import PathReport, path_report
+from meta_orch.analytics.critical_paths.task_graphs import run_batch
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
-from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.store import Store
+from meta_orch.store.tracing import ShapedRuns
 
 _AT_ONCE = 200
 """Pipelines that are read and saved together; what is killed in the middle goes on there."""
@@ -38,34 +38,28 @@ def refresh_critical_paths(store: Store, now: datetime, *, runs: int) -> Refresh
         changed = reader.traces.out_of_date()
         catalogue = {p.key: p for p in reader.pipelines()} if changed else {}
     looked_at = 0
-    for keys in _batches(changed):
+    for start in range(0, len(changed), _AT_ONCE):
         with store.read() as reader:
-            found = [*_reports(catalogue, reader.traces.last_runs(keys, most=runs))]
-        looked_at += sum(report.runs for _, _, report in found)
+            found = [*reader.traces.shaped_runs(changed[start : start + _AT_ONCE], most=runs)]
+        reports = [*_reports(catalogue, found)]
+        looked_at += sum(report.runs for _, _, report in reports)
         with store.write() as writer:
-            writer.traces.save((_document(*each) for each in found), now)
+            writer.traces.save((_document(*each) for each in reports), now)
     return Refreshed(len(changed), looked_at)
 
 
-def _batches(keys: Iterable[PipelineKey]) -> Iterator[tuple[PipelineKey, ...]]:
-    keys = tuple(keys)
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]
-
-
 def _reports(
-    catalogue: Mapping[PipelineKey, Pipeline],
-    traced: Iterable[tuple[Run, tuple[TaskRun, ...]]],
-) -> Iterator[tuple[PipelineKey, datetime | None, PathReport]]:
-    for key, of_pipeline in groupby(traced, key=lambda found: found[0].key.pipeline):
-        found = list(of_pipeline)
+    catalogue: Mapping[PipelineKey, Pipeline], runs: Iterable[ShapedRuns]
+) -> Iterator[tuple[PipelineKey, datetime, PathReport]]:
+    for key, of_pipeline in groupby(runs, key=lambda alike: alike.pipeline):
+        found = [*of_pipeline]
         tasks = catalogue[key].tasks
-        graphs = [graph for run, task_runs in found if (graph := task_graph(run, task_runs, tasks))]
-        report = path_report(graphs) if graphs else PathReport.nothing()
-        yield key, max(run.ended_at for run, _ in found if run.ended_at), report
+        batches = [batch for alike in found if (batch := run_batch(alike, tasks))]
+        report = path_report(batches) if batches else PathReport.nothing()
+        yield key, max(alike.ended_until for alike in found), report
 
 
-def _document(key: PipelineKey, ended_until: datetime | None, report: PathReport) -> dict[str, Any]:
+def _document(key: PipelineKey, ended_until: datetime, report: PathReport) -> dict[str, Any]:
     return {
         "instance": key.instance,
         "pipeline": key.name,
@@ -74,7 +68,7 @@ def _document(key: PipelineKey, ended_until: datetime | None, report: PathReport
         "executed_seconds": report.executed.total_seconds(),
         "queued_seconds": report.queued.total_seconds(),
         "waited_seconds": report.waited.total_seconds(),
-        "ended_until": ended_until.isoformat() if ended_until else None,
+        "ended_until": ended_until.isoformat(),
         "tasks": [
             {
                 "task": share.task,

@@ -1,0 +1,1 @@
+"""What decided when runs ended."""
