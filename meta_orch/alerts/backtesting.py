@@ -14,8 +14,8 @@ from meta_orch.alerts.incidents import advance
 from meta_orch.alerts.muting import Muting
 from meta_orch.alerts.routing import build_routes
 from meta_orch.alerts.rules.runs import Watched, of_runs
-from meta_orch.analytics.habits import Habit, habit
 from meta_orch.analytics.predictions.histories import past_of
+from meta_orch.analytics.slas.habits import Habit, habit
 from meta_orch.config import MetaOrchConfig
 from meta_orch.config.selecting import Selection
 from meta_orch.dependencies.gates import GateMap, KnownGates

@@ -16,10 +16,10 @@ from meta_orch.alerts.rules.operations import (
 from meta_orch.alerts.rules.promises import of_outlooks, of_promises
 from meta_orch.alerts.rules.resources import of_conflicts, of_use
 from meta_orch.alerts.rules.runs import Watched, of_runs
-from meta_orch.analytics.habits import habit
 from meta_orch.analytics.predictions.histories import Histories
 from meta_orch.analytics.predictions.outlooks import Seer
-from meta_orch.analytics.promises import PromiseKeeper
+from meta_orch.analytics.slas.habits import habit
+from meta_orch.analytics.slas.promises import PromiseKeeper
 from meta_orch.config import MetaOrchConfig
 from meta_orch.dependencies.gates import GateMap, KnownGates
 from meta_orch.dependencies.graph import Lineage

@@ -47,7 +47,7 @@ def predict(config_path: Path | None, style: str, *, quality: bool) -> None:
             print_rows(answer.columns, answer.rows, style)
             return
         from meta_orch.analytics.predictions.outlooks import Seer
-        from meta_orch.analytics.promises import kept_promises
+        from meta_orch.analytics.slas.promises import kept_promises
         from meta_orch.dependencies.gates import GateMap
 
         now = datetime.now(UTC)

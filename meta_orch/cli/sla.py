@@ -17,7 +17,7 @@ from meta_orch.config import load_config
 from meta_orch.domain.words import describe_duration
 
 if TYPE_CHECKING:
-    from meta_orch.analytics.promises import Promise
+    from meta_orch.analytics.slas.promises import Promise
 
 
 @click.group(invoke_without_command=True)
@@ -37,7 +37,7 @@ def sla(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from meta_orch.analytics.promises import kept_promises
+    from meta_orch.analytics.slas.promises import kept_promises
 
     config = load_config(config_path)
     chosen = [sla for sla in config.slas if name in {None, sla.name}]
@@ -79,8 +79,8 @@ def suggest(
     What runs at a time of day is given a deadline, whatever else a duration; each says the share
     that it would have had.
     """
-    from meta_orch.analytics.promises import unpromised
-    from meta_orch.analytics.sla_suggestions import suggest_sla
+    from meta_orch.analytics.slas.promises import unpromised
+    from meta_orch.analytics.slas.suggestions import suggest_sla
 
     config, now = load_config(config_path), datetime.now(UTC)
     window = timedelta(days=days)
@@ -126,7 +126,7 @@ def _row(promise: Promise) -> Sequence[Any]:
 
 
 def _misses(promise: Promise, style: str) -> list[Sequence[Any]]:
-    from meta_orch.analytics.causes import cause
+    from meta_orch.analytics.slas.causes import cause
 
     return [
         (

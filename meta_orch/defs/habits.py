@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
-from meta_orch.analytics.habits import Habit
+from meta_orch.analytics.slas.habits import Habit
 from meta_orch.defs import metadata, names
 from meta_orch.defs.evaluations import DURATION_IS_NORMAL, STARTS_ON_SCHEDULE
 from meta_orch.domain.pipelines import Pipeline, PipelineKey

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import AssetCheckKey, AssetCheckResult
 
-from meta_orch.analytics.habits import habit
 from meta_orch.analytics.predictions.outlooks import Outlook, Seer
-from meta_orch.analytics.promises import PromiseKeeper
+from meta_orch.analytics.slas.habits import habit
+from meta_orch.analytics.slas.promises import PromiseKeeper
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs.habits import evaluate_duration, evaluate_start
 from meta_orch.defs.outlooks import evaluate_outlooks

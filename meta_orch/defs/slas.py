@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, AssetKey
 
-from meta_orch.analytics.causes import cause
-from meta_orch.analytics.promises import Promise
-from meta_orch.analytics.slas import Outcome, Verdict
+from meta_orch.analytics.slas.attainment import Outcome, Verdict
+from meta_orch.analytics.slas.causes import cause
+from meta_orch.analytics.slas.promises import Promise
 from meta_orch.defs import metadata, names
 from meta_orch.defs.evaluations import MEETS_SLA
 from meta_orch.domain.pipelines import PipelineKey

@@ -8,9 +8,9 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from meta_orch.analytics.predictions.outlooks import Seer
-from meta_orch.analytics.promises import Promise, kept_promises
 from meta_orch.analytics.resources.provisioning import provisions
-from meta_orch.analytics.slas import Verdict
+from meta_orch.analytics.slas.attainment import Verdict
+from meta_orch.analytics.slas.promises import Promise, kept_promises
 from meta_orch.analytics.staggering.refreshing import find_contention
 from meta_orch.config import MetaOrchConfig
 from meta_orch.dependencies.gates import GateMap

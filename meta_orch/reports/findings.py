@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from meta_orch.analytics.causes import cause
 from meta_orch.analytics.critical_paths.report import FASTER
 from meta_orch.analytics.predictions.outlooks import Outlook
-from meta_orch.analytics.promises import Promise
 from meta_orch.analytics.resources.provisioning import Fit, Provision
-from meta_orch.analytics.slas import Verdict
+from meta_orch.analytics.slas.attainment import Verdict
+from meta_orch.analytics.slas.causes import cause
+from meta_orch.analytics.slas.promises import Promise
 from meta_orch.analytics.staggering.plan import StaggeringPlan
 from meta_orch.dependencies.lint import Rule, Violation
 from meta_orch.domain.edges import path_text

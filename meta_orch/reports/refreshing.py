@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from meta_orch.analytics.critical_paths.refreshing import refresh_critical_paths
-from meta_orch.analytics.refreshing_promises import refresh_promises
 from meta_orch.analytics.resources.measuring import days_to_measure, measure_days
+from meta_orch.analytics.slas.refreshing import refresh_promises
 from meta_orch.config import MetaOrchConfig
 from meta_orch.store import Store
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from meta_orch.analytics.causes import cause
 from meta_orch.analytics.predictions.outlooks import Outlook
-from meta_orch.analytics.promises import Promise
-from meta_orch.analytics.slas import Verdict
+from meta_orch.analytics.slas.attainment import Verdict
+from meta_orch.analytics.slas.causes import cause
+from meta_orch.analytics.slas.promises import Promise
 from meta_orch.domain.alerts import Alert, Condition
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from meta_orch.analytics.habits import Habit
+from meta_orch.analytics.slas.habits import Habit
 from meta_orch.domain.alerts import Alert, Condition
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.secrets import mask_text

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from meta_orch.analytics.predictions.forecast import HIGH, LOW, Forecast
 from meta_orch.analytics.predictions.forecaster import Forecaster, Known
 from meta_orch.analytics.predictions.histories import Histories
-from meta_orch.analytics.promises import Promise
-from meta_orch.analytics.slas import Outcome, Verdict
+from meta_orch.analytics.slas.attainment import Outcome, Verdict
+from meta_orch.analytics.slas.promises import Promise
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.edges import AssetPath, EdgeKind
 from meta_orch.domain.pipelines import PipelineKey

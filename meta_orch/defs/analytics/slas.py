@@ -6,8 +6,8 @@ from typing import Final
 
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
 
-from meta_orch.analytics.promises import Promise
-from meta_orch.analytics.refreshing_promises import refresh_promises
+from meta_orch.analytics.slas.promises import Promise
+from meta_orch.analytics.slas.refreshing import refresh_promises
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics.group import GROUP, watermark

@@ -9,7 +9,7 @@ import pytest
 
 from meta_orch.analytics.predictions.outlooks import Outlook, Seer
 from meta_orch.analytics.predictions.quality import refresh_quality
-from meta_orch.analytics.promises import kept_promises
+from meta_orch.analytics.slas.promises import kept_promises
 from meta_orch.config import EdgeConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig, SlaConfig
 from meta_orch.dependencies.gates import GateMap

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from meta_orch.analytics.promises import PromiseKeeper, kept_promises
-from meta_orch.analytics.slas import Verdict
+from meta_orch.analytics.slas.attainment import Verdict
+from meta_orch.analytics.slas.promises import PromiseKeeper, kept_promises
 from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.readings import Catalogue, Changes
@@ -100,7 +100,7 @@ def test_a_quiet_look_reads_no_runs(watch: Watch, monkeypatch: pytest.MonkeyPatc
             asked.append(arguments[3])
             return keep(*arguments)  # type: ignore[arg-type]  # as it was called
 
-        monkeypatch.setattr("meta_orch.analytics.promises.kept_promises", spy)
+        monkeypatch.setattr("meta_orch.analytics.slas.promises.kept_promises", spy)
         watch.keeper.look(reader, NOON + 8 * MINUTE)
     assert asked == [set()]
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from meta_orch.analytics.causes import cause, usual_times
-from meta_orch.analytics.slas import Outcome, Verdict
+from meta_orch.analytics.slas.attainment import Outcome, Verdict
+from meta_orch.analytics.slas.causes import cause, usual_times
 from meta_orch.domain.runs import Run
 from meta_orch.domain.states import RunState
 from meta_orch.testing.builders import NOON, make_pipeline, make_run

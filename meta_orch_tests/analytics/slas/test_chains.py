@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_orch.analytics.chains import chain_runs
+from meta_orch.analytics.slas.chains import chain_runs
 from meta_orch.domain.runs import Run
 from meta_orch.domain.states import RunState
 from meta_orch.testing.builders import make_pipeline, make_run

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from meta_orch.analytics.causes import cause
 from meta_orch.analytics.predictions.outlooks import Outlook, Seer
-from meta_orch.analytics.promises import Promise, kept_promises
+from meta_orch.analytics.slas.causes import cause
+from meta_orch.analytics.slas.promises import Promise, kept_promises
 from meta_orch.config import MetaOrchConfig
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.edges import path_text

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_orch.analytics.sla_suggestions import Suggestion, suggest_sla
+from meta_orch.analytics.slas.suggestions import Suggestion, suggest_sla
 from meta_orch.domain.runs import Run
 from meta_orch.domain.schedules import Schedule, ScheduleKind
 from meta_orch.domain.states import RunState, RunTrigger

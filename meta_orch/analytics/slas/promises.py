@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from meta_orch.analytics.causes import RunTimes, usual_times
-from meta_orch.analytics.chains import chain_runs
-from meta_orch.analytics.slas import Attainment, Verdict, attainment
+from meta_orch.analytics.slas.attainment import Attainment, Verdict, attainment
+from meta_orch.analytics.slas.causes import RunTimes, usual_times
+from meta_orch.analytics.slas.chains import chain_runs
 from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.runs import Run

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from meta_orch.analytics.durations import quantile
-from meta_orch.analytics.slas import Attainment, attainment
+from meta_orch.analytics.slas.attainment import Attainment, attainment
 from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.pipelines import Pipeline
 from meta_orch.domain.runs import Run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from meta_orch.analytics.durations import ZERO, median
-from meta_orch.analytics.slas import Outcome, Verdict
+from meta_orch.analytics.slas.attainment import Outcome, Verdict
 from meta_orch.domain.runs import Run
 from meta_orch.domain.states import RunState
 from meta_orch.domain.words import describe_duration

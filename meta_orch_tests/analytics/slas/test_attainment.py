@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from meta_orch.analytics.slas import Attainment, Outcome, Verdict, attainment
+from meta_orch.analytics.slas.attainment import Attainment, Outcome, Verdict, attainment
 from meta_orch.config.slas import SlaConfig
 from meta_orch.domain.runs import Run
 from meta_orch.domain.states import RunState, RunTrigger

@@ -1,0 +1,1 @@
+"""What pipelines promise, how they keep it, and what they could promise."""
