@@ -76,7 +76,7 @@ def path_report(batches: Sequence[RunBatch]) -> PathReport:
         for (task, places), saved in zip(tasks.items(), saves, strict=True):
             seen[task].append(
                 _Seen(
-                    on_path[places].any(axis=0),
+                    np.logical_or.reduce(on_path[places], axis=0),
                     executed[places].sum(axis=0),
                     held_up[places].sum(axis=0),
                     slack[places].min(axis=0),
