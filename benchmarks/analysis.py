@@ -24,11 +24,11 @@ NAME = "analysis"
 TITLE = "Analysing a long history"
 METHOD = """
     A made-up month: runs of a thousand pipelines, each with an attempt of a task in one of fifty
-    pools, at instants of any second, of lengths that spread as those of real ones do, stored in the
-    order in which they began, as collectors read them. Asked are
+    pools and four queues, at instants of any second, of lengths that spread as those of real ones
+    do, stored in the order in which they began, as collectors read them. Asked are
 
     - the peak of each pool in each hour. meta_orch measures all days, one after the other, and
-      finds more: what was queued, what each orchestrator and each pipeline used on which day. So
+      finds more: what was queued, what each orchestrator, queue and pipeline used on which day. So
       its yardstick is `all of it by hand`: three queries for just that, over the whole history at
       once and in as much memory as they want;
     - for how long which two pipelines used a pool at once, of all pairs that ever did;
@@ -48,6 +48,7 @@ BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS: Final = 30
 _PIPELINES = 1_000
 _POOLS = 50
+_QUEUES = 4
 _TASKS = 10
 _LESS = ("paths", "hand")
 """Who answers less than was asked."""
@@ -111,6 +112,8 @@ SELECT
   started_at,
   ended_at,
   'pool_' || hash(pipeline) % $pools AS pool,
+  1 AS slots,
+  'queue_' || hash(pipeline) % $queues AS queue,
   changed_at
 FROM run_record
 """
@@ -193,7 +196,7 @@ def _history(path: Path, count: int, say: Say, *, chains: bool = False) -> Path:
         if chains:
             connection.execute(_CHAINS, {"tasks": _TASKS, "steps": _TASKS // 2})
         else:
-            connection.execute(_ATTEMPTS, {"pools": _POOLS})
+            connection.execute(_ATTEMPTS, {"pools": _POOLS, "queues": _QUEUES})
     return path
 
 

@@ -48,6 +48,8 @@ SELECT 'orchestrator' AS kind, instance AS resource, pipeline, queued_at, starte
 FROM run_record
 UNION ALL
 SELECT 'pool', pool, pipeline, queued_at, started_at, ended_at FROM task_run_record
+UNION ALL
+SELECT 'queue', queue, pipeline, queued_at, started_at, ended_at FROM task_run_record
 """,
     """
 CREATE TEMPORARY TABLE resource_hour AS

@@ -44,8 +44,9 @@ _USERS = (
 def resources(
     resource: str | None, config_path: Path | None, days: int, style: str, *, together: bool
 ) -> None:
-    """What is in use and wanted of orchestrators, pools and what meta_orch.yaml says is shared; or
-    who uses the one RESOURCE, who had most of it while more was wanted than there is first.
+    """What is in use and wanted of orchestrators, pools, queues and what meta_orch.yaml says is
+    shared; or who uses the one RESOURCE, who had most of it while more was wanted than there is
+    first.
 
     Days that there is news of are measured first. `saturated` is how long more was wanted than
     there is, `queued` the time that runs or tasks waited, times their units.

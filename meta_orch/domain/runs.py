@@ -46,6 +46,8 @@ class Run:
     parent_run_id: str | None = None
     """The run, of any pipeline of the same instance, that started this one."""
     pipeline_version: str | None = None
+    queue: str | None = None
+    """What a worker takes it from: Prefect's work queue, as `POOL/QUEUE`."""
     message: str | None = None
     """What the orchestrator says of the state, shortened."""
     url: str | None = None
@@ -114,6 +116,10 @@ class TaskRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     pool: str | None = None
+    slots: int = 1
+    """How many of the pool's it takes."""
+    queue: str | None = None
+    """What a worker takes it from: the queue of an Airflow executor."""
     worker: str | None = None
     upstream_task_run_ids: tuple[str, ...] = ()
     """Known where edges are per run (Prefect); Airflow's are on the tasks."""

@@ -112,6 +112,7 @@ def run_to_document(run: Run) -> Document:
         "parameters": _json_text(run.parameters),
         "parent_run_id": run.parent_run_id,
         "pipeline_version": run.pipeline_version,
+        "queue": run.queue,
         "message": run.message,
         "url": run.url,
         "is_finished": run.state.is_terminal,
@@ -136,6 +137,7 @@ def run_from_document(row: Document) -> Run:
         parameters=row["parameters"],
         parent_run_id=row["parent_run_id"],
         pipeline_version=row["pipeline_version"],
+        queue=row["queue"],
         message=row["message"],
         url=row["url"],
     )
@@ -155,6 +157,8 @@ def task_run_to_document(task_run: TaskRun) -> Document:
         "started_at": _instant(task_run.started_at),
         "ended_at": _instant(task_run.ended_at),
         "pool": task_run.pool,
+        "slots": task_run.slots,
+        "queue": task_run.queue,
         "worker": task_run.worker,
         "upstream_task_run_ids": task_run.upstream_task_run_ids,
         "child_run_id": task_run.child_run_id,
@@ -177,6 +181,8 @@ def task_run_from_document(row: Document) -> TaskRun:
         started_at=parse_instant(row["started_at"]),
         ended_at=parse_instant(row["ended_at"]),
         pool=row["pool"],
+        slots=row["slots"] or 1,  # a row of before it was known has none
+        queue=row["queue"],
         worker=row["worker"],
         upstream_task_run_ids=tuple(row["upstream_task_run_ids"]),
         child_run_id=row["child_run_id"],

@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from meta_orch.domain.readings import Changes
-from meta_orch.store import Store, StoreTooNew, StoreUnusable, migrate
+from meta_orch.domain.runs import Run
+from meta_orch.store import Store, StoreTooNew, StoreUnusable, migrate, rows
 from meta_orch.store.sql import Migration, migrations
 from meta_orch.testing.builders import INSTANCE, NOON, make_run
 from meta_orch_tests.store.work import open_and_mark
@@ -47,6 +48,21 @@ def tables(path: Path) -> set[str]:
         return {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
 
 
+def write_as_it_was(path: Path, run: Run) -> None:
+    """Keep a run in a file of an older version, which lacks what is known of runs since."""
+    with duckdb.connect(str(path)) as connection:
+        columns = [row[0] for row in connection.execute("DESCRIBE run_record").fetchall()]
+        known = {
+            name: value for name, value in rows.run_to_document(run).items() if name in columns
+        }
+        places = ", ".join("?" * len(known))
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(
+            f"INSERT INTO run_record ({', '.join(known)}) VALUES ({places})",  # noqa: S608 names
+            [*known.values()],
+        )
+
+
 def test_migrations_are_numbered_without_a_gap_and_named_by_a_sentence() -> None:
     assert [migration.number for migration in ALL] == list(range(1, len(ALL) + 1))
     for migration in ALL:
@@ -69,8 +85,9 @@ def test_an_older_file_is_upgraded_and_keeps_what_it_holds(
 ) -> None:
     run = make_run()
     only(*ALL[:first])
-    with store.write() as writer:
-        writer.save_changes(INSTANCE, Changes("c", runs=(run,)), NOON)
+    with store.read():
+        pass
+    write_as_it_was(store.path, run)
     only(*ALL)
     with getattr(store, how)() as reader:
         assert reader.latest_runs() == {run.key.pipeline: run}

@@ -246,6 +246,8 @@ def read_task_run(place: Place, instance: Fields) -> TaskRun:
         started_at=instance.get_instant("start_date"),
         ended_at=instance.get_instant("end_date"),
         pool=instance.get_text("pool"),
+        slots=max(1, instance.get_integer("pool_slots") or 1),
+        queue=instance.get_text("queue") or None,
         worker=instance.get_text("hostname") or None,
         url=place.page(place.pages.task(dag_id, run_id, task_id, map_index)),
     )

@@ -62,9 +62,16 @@ def parse_run(row: Row, pipeline: PipelineKey, links: Links, *, parent: str | No
         parameters=mask_secrets(row.get("parameters") or {}),
         parent_run_id=parent,
         pipeline_version=row.get("flow_version") or row.get("deployment_version"),
+        queue=_queue(row),
         message=_message(row),
         url=links.flow_run(_identity(row)),
     )
+
+
+def _queue(row: Row) -> str | None:
+    """Work queues of several pools may have one name."""
+    queue = row.get("work_queue_name")
+    return f"{row['work_pool_name']}/{queue}" if queue and row.get("work_pool_name") else queue
 
 
 def _started_at(row: Row) -> datetime | None:

@@ -10,7 +10,7 @@ USING (
       "logical_start": "TIMESTAMPTZ", "logical_end": "TIMESTAMPTZ", "scheduled_at": "TIMESTAMPTZ",
       "queued_at": "TIMESTAMPTZ", "started_at": "TIMESTAMPTZ", "ended_at": "TIMESTAMPTZ",
       "parameters": "VARCHAR", "parent_run_id": "VARCHAR", "pipeline_version": "VARCHAR",
-      "message": "VARCHAR", "url": "VARCHAR", "is_finished": "BOOLEAN",
+      "queue": "VARCHAR", "message": "VARCHAR", "url": "VARCHAR", "is_finished": "BOOLEAN",
       "effective_at": "TIMESTAMPTZ", "revision_id": "UUID"
     }'))
     FROM (SELECT unnest($documents::VARCHAR[]) AS document)
@@ -22,11 +22,11 @@ WHEN MATCHED AND (
   OR (
     kept.state, kept.native_state, kept.attempt, kept.trigger, kept.logical_start,
     kept.logical_end, kept.scheduled_at, kept.queued_at, kept.started_at, kept.ended_at,
-    kept.parameters, kept.parent_run_id, kept.pipeline_version, kept.message, kept.url
+    kept.parameters, kept.parent_run_id, kept.pipeline_version, kept.queue, kept.message, kept.url
   ) IS DISTINCT FROM (
     seen.state, seen.native_state, seen.attempt, seen.trigger, seen.logical_start,
     seen.logical_end, seen.scheduled_at, seen.queued_at, seen.started_at, seen.ended_at,
-    seen.parameters, seen.parent_run_id, seen.pipeline_version, seen.message, seen.url
+    seen.parameters, seen.parent_run_id, seen.pipeline_version, seen.queue, seen.message, seen.url
   )
 ) THEN UPDATE SET
   state = seen.state,
@@ -42,6 +42,7 @@ WHEN MATCHED AND (
   parameters = seen.parameters,
   parent_run_id = seen.parent_run_id,
   pipeline_version = seen.pipeline_version,
+  queue = seen.queue,
   message = seen.message,
   url = seen.url,
   is_finished = seen.is_finished,
@@ -52,10 +53,10 @@ WHEN MATCHED AND (
 WHEN NOT MATCHED THEN INSERT (
   instance, pipeline, run_id, state, native_state, attempt, trigger, logical_start, logical_end,
   scheduled_at, queued_at, started_at, ended_at, parameters, parent_run_id, pipeline_version,
-  message, url, is_finished, effective_at, revision_id, first_seen_at, changed_at
+  queue, message, url, is_finished, effective_at, revision_id, first_seen_at, changed_at
 ) VALUES (
   seen.instance, seen.pipeline, seen.run_id, seen.state, seen.native_state, seen.attempt,
   seen.trigger, seen.logical_start, seen.logical_end, seen.scheduled_at, seen.queued_at,
   seen.started_at, seen.ended_at, seen.parameters, seen.parent_run_id, seen.pipeline_version,
-  seen.message, seen.url, seen.is_finished, seen.effective_at, seen.revision_id, $now, $now
+  seen.queue, seen.message, seen.url, seen.is_finished, seen.effective_at, seen.revision_id, $now, $now
 )

@@ -7,7 +7,7 @@ USING (
     "attempt": "BIGINT", "task": "VARCHAR", "state": "VARCHAR", "native_state": "VARCHAR",
     "map_index": "BIGINT", "scheduled_at": "TIMESTAMPTZ", "queued_at": "TIMESTAMPTZ",
     "started_at": "TIMESTAMPTZ", "ended_at": "TIMESTAMPTZ", "pool": "VARCHAR",
-    "worker": "VARCHAR", "upstream_task_run_ids": ["VARCHAR"], "child_run_id": "VARCHAR",
+    "slots": "BIGINT", "queue": "VARCHAR", "worker": "VARCHAR", "upstream_task_run_ids": ["VARCHAR"], "child_run_id": "VARCHAR",
     "message": "VARCHAR", "url": "VARCHAR"
   }'))
   FROM (SELECT unnest($documents::VARCHAR[]) AS document)
@@ -16,11 +16,11 @@ ON kept.instance = seen.instance AND kept.pipeline = seen.pipeline AND kept.run_
   AND kept.task_run_id = seen.task_run_id AND kept.attempt = seen.attempt
 WHEN MATCHED AND (
   kept.task, kept.state, kept.native_state, kept.map_index, kept.scheduled_at, kept.queued_at,
-  kept.started_at, kept.ended_at, kept.pool, kept.worker, kept.upstream_task_run_ids,
+  kept.started_at, kept.ended_at, kept.pool, kept.slots, kept.queue, kept.worker, kept.upstream_task_run_ids,
   kept.child_run_id, kept.message, kept.url
 ) IS DISTINCT FROM (
   seen.task, seen.state, seen.native_state, seen.map_index, seen.scheduled_at, seen.queued_at,
-  seen.started_at, seen.ended_at, seen.pool, seen.worker, seen.upstream_task_run_ids,
+  seen.started_at, seen.ended_at, seen.pool, seen.slots, seen.queue, seen.worker, seen.upstream_task_run_ids,
   seen.child_run_id, seen.message, seen.url
 ) THEN UPDATE SET
   task = seen.task,
@@ -32,6 +32,8 @@ WHEN MATCHED AND (
   started_at = seen.started_at,
   ended_at = seen.ended_at,
   pool = seen.pool,
+  slots = seen.slots,
+  queue = seen.queue,
   worker = seen.worker,
   upstream_task_run_ids = seen.upstream_task_run_ids,
   child_run_id = seen.child_run_id,
@@ -40,11 +42,11 @@ WHEN MATCHED AND (
   changed_at = $now
 WHEN NOT MATCHED THEN INSERT (
   instance, pipeline, run_id, task_run_id, attempt, task, state, native_state, map_index,
-  scheduled_at, queued_at, started_at, ended_at, pool, worker, upstream_task_run_ids,
-  child_run_id, message, url, changed_at
+  scheduled_at, queued_at, started_at, ended_at, pool, slots, queue, worker,
+  upstream_task_run_ids, child_run_id, message, url, changed_at
 ) VALUES (
   seen.instance, seen.pipeline, seen.run_id, seen.task_run_id, seen.attempt, seen.task,
   seen.state, seen.native_state, seen.map_index, seen.scheduled_at, seen.queued_at,
-  seen.started_at, seen.ended_at, seen.pool, seen.worker, seen.upstream_task_run_ids,
+  seen.started_at, seen.ended_at, seen.pool, seen.slots, seen.queue, seen.worker, seen.upstream_task_run_ids,
   seen.child_run_id, seen.message, seen.url, $now
 )

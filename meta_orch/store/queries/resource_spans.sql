@@ -2,7 +2,8 @@
 -- (kind, resource, instance, pipeline, units, queued_at, started_at, ended_at), cut to that time.
 --   $only: one kind; NULL for all
 --   $uses: one document per resource in meta_orch.yaml and pipeline, or pool, that uses it
--- A work pool of Prefect's holds whole runs, any other pool the attempts of task runs.
+-- A work pool of Prefect's and its queues hold whole runs, any other pool and queue the attempts of
+-- task runs.
 CREATE OR REPLACE TEMPORARY TABLE resource_span AS
 WITH
 uses AS (
@@ -17,6 +18,7 @@ run AS (
     instance,
     pipeline,
     run_id,
+    queue,
     coalesce(queued_at, started_at) AS queued_at,
     started_at,
     -- Of one that was last seen under way nothing is known after that.
@@ -40,13 +42,15 @@ attempt AS (
     t.instance,
     t.pipeline,
     t.pool,
+    coalesce(t.slots, 1) AS slots,
+    t.queue,
     coalesce(t.queued_at, t.started_at) AS queued_at,
     t.started_at,
     coalesce(t.ended_at, run.ended_at) AS ended_at
   FROM task_run_record AS t
   JOIN run USING (instance, pipeline, run_id)
   ANTI JOIN pool_of_prefect USING (instance, pipeline)
-  WHERE t.pool IS NOT NULL
+  WHERE (t.pool IS NOT NULL OR t.queue IS NOT NULL)
     AND t.state NOT IN ('scheduled', 'skipped', 'removed', 'upstream_failed')
     -- Follows from the below, and lets DuckDB leave out what it sees is of other times.
     AND (t.ended_at > $since OR t.ended_at IS NULL)
@@ -54,11 +58,22 @@ attempt AS (
     AND (t.ended_at IS NOT NULL OR t.state IN ('queued', 'running'))
 ),
 of_pool AS (
-  SELECT instance, pipeline, pool, queued_at, started_at, ended_at FROM attempt
+  SELECT instance, pipeline, pool, slots, queued_at, started_at, ended_at
+  FROM attempt
+  WHERE pool IS NOT NULL
   UNION ALL
-  SELECT instance, pipeline, pool, queued_at, started_at, ended_at
+  SELECT instance, pipeline, pool, 1, queued_at, started_at, ended_at
   FROM run
   JOIN pool_of_prefect USING (instance, pipeline)
+),
+of_queue AS (
+  SELECT instance, pipeline, queue, queued_at, started_at, ended_at
+  FROM attempt
+  WHERE queue IS NOT NULL
+  UNION ALL
+  SELECT instance, pipeline, queue, queued_at, started_at, ended_at
+  FROM run
+  WHERE queue IS NOT NULL
 ),
 span AS (
   SELECT 'orchestrator' AS kind, instance AS resource, instance, pipeline, 1.0 AS units, queued_at,
@@ -66,17 +81,21 @@ span AS (
   FROM run
   WHERE $only IS NULL OR $only = 'orchestrator'
   UNION ALL
-  SELECT 'pool', instance || '/' || pool, instance, pipeline, 1.0, queued_at, started_at, ended_at
+  SELECT 'pool', instance || '/' || pool, instance, pipeline, slots, queued_at, started_at, ended_at
   FROM of_pool
   WHERE $only IS NULL OR $only = 'pool'
+  UNION ALL
+  SELECT 'queue', instance || '/' || queue, instance, pipeline, 1.0, queued_at, started_at, ended_at
+  FROM of_queue
+  WHERE $only IS NULL OR $only = 'queue'
   UNION ALL
   SELECT 'shared', uses.resource, instance, pipeline, uses.units, queued_at, started_at, ended_at
   FROM run
   JOIN uses USING (instance, pipeline)
   WHERE $only IS NULL OR $only = 'shared'
   UNION ALL
-  SELECT 'shared', uses.resource, of_pool.instance, of_pool.pipeline, uses.units, queued_at,
-    started_at, ended_at
+  SELECT 'shared', uses.resource, of_pool.instance, of_pool.pipeline, uses.units * slots,
+    queued_at, started_at, ended_at
   FROM of_pool
   JOIN uses ON uses.instance = of_pool.instance AND uses.pool = of_pool.pool
   WHERE $only IS NULL OR $only = 'shared'

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_orch.analytics.resources.measuring import days_to_measure, measure_days
@@ -15,7 +16,7 @@ from meta_orch.config import MetaOrchConfig
 from meta_orch.config.models import ResourceConfig
 from meta_orch.domain.pipelines import Pool, Task
 from meta_orch.domain.readings import Catalogue, Changes
-from meta_orch.domain.runs import Run
+from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.domain.states import RunState
 from meta_orch.store import StoreWriter
 from meta_orch.testing.builders import INSTANCE, make_pipeline, make_run, make_task_run
@@ -116,26 +117,28 @@ def test_a_pool_is_used_by_attempts_and_a_shared_one_by_what_takes_its_slots() -
     )
     orders = run("orders", "a", 0, 0, 3600)
 
-    def task(name: str, attempt: int, start: float, end: float):  # a task run
+    def task(name: str, attempt: int, start: float, end: float, slots: int = 1) -> TaskRun:
         return make_task_run(
             name,
             orders,
             attempt=attempt,
             pool="db",
+            slots=slots,
             queued_at=MIDNIGHT + start * SECOND,
             started_at=MIDNIGHT + start * SECOND,
             ended_at=MIDNIGHT + end * SECOND,
         )
 
-    tasks = (task("load", 1, 0, 600), task("load", 2, 900, 1200), task("mail", 1, 1000, 1500))
+    tasks = (task("load", 1, 0, 600), task("load", 2, 900, 1200), task("mail", 1, 1000, 1500, 2))
     with fresh_store() as writer:
         writer.save_catalogue(INSTANCE, Catalogue((PIPELINES[0],), "1"), MIDNIGHT)
         writer.save_pools(INSTANCE, [Pool(INSTANCE, "db", 1)], MIDNIGHT)
         writer.save_changes(INSTANCE, Changes("c", (orders,), tasks), LATER)
         measure_days(MemoryStore(writer), config, [DAY], LATER)
         columns = "capacity, peak_running, running_unit_seconds, excess_unit_seconds"
-        assert hours(writer, "pool", columns) == [(0, 1, 2, 1400, 200)]
-        assert hours(writer, "shared", columns) == [(0, 4, 6, 3 * 1400, 2 * 200)]
+        # Three slots from 1000 to 1200, two until 1500.
+        assert hours(writer, "pool", columns) == [(0, 1, 3, 1900, 2 * 200 + 300)]
+        assert hours(writer, "shared", columns) == [(0, 4, 9, 3 * 1900, 5 * 200 + 2 * 300)]
 
 
 def test_a_work_pool_of_prefect_is_used_by_whole_runs() -> None:
@@ -151,6 +154,31 @@ def test_a_work_pool_of_prefect_is_used_by_whole_runs() -> None:
         assert hours(writer, "pool", "peak_running, running_unit_seconds, queued_unit_seconds") == [
             (0, 1, 3540, 60)
         ]
+
+
+def test_a_queue_of_airflow_is_used_by_attempts_and_one_of_prefect_by_whole_runs() -> None:
+    dag = run("refunds", "a", 0, 0, 3600)
+    attempt = make_task_run(
+        "load",
+        dag,
+        queue="spark",
+        pool=None,
+        queued_at=MIDNIGHT,
+        started_at=MIDNIGHT + 100 * SECOND,
+        ended_at=MIDNIGHT + 400 * SECOND,
+    )
+    flow = make_pipeline("orders", INSTANCE, orchestrator="prefect")
+    whole = replace(run("orders", "a", 0, 60, 3600), queue="k8s/fast")
+    with fresh_store() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((PIPELINES[1], flow), "1"), MIDNIGHT)
+        writer.save_changes(INSTANCE, Changes("c", (dag, whole), (attempt,)), LATER)
+        measure_days(MemoryStore(writer), CONFIG, [DAY], LATER)
+        columns = "resource, capacity, peak_running, running_unit_seconds, queued_unit_seconds"
+        assert hours(writer, "queue", columns) == [
+            (0, f"{INSTANCE}/k8s/fast", None, 1, 3540, 60),
+            (0, f"{INSTANCE}/spark", None, 1, 300, 100),
+        ]
+        assert hours(writer, "pool", columns) == []
 
 
 def test_a_limit_counts_from_when_it_was_first_read_so() -> None:
@@ -205,6 +233,7 @@ spans = st.tuples(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(spans, min_size=1, max_size=12))
 def test_it_is_what_counting_each_second_gives(
     found: list[tuple[str, int, int, int]],

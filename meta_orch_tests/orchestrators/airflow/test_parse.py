@@ -148,6 +148,13 @@ def test_each_state_of_a_task_instance_has_its_own(native: str | None, state: Ru
     assert (read.state, read.native_state) == (state, native or "none")
 
 
+def test_a_task_instance_takes_slots_of_its_pool_and_waits_in_a_queue() -> None:
+    read = read_task_run(PLACE, instance(pool="db", pool_slots=3.0, queue="spark"))
+    assert (read.pool, read.slots, read.queue) == ("db", 3, "spark")
+    read = read_task_run(PLACE, instance(pool_slots=None, queue=""))
+    assert (read.slots, read.queue) == (1, None)
+
+
 def test_a_mapped_task_instance_is_told_from_its_sisters() -> None:
     read = read_task_run(PLACE, instance(map_index=2))
     assert (read.task, read.task_run_id, read.map_index) == ("load", "load[2]", 2)

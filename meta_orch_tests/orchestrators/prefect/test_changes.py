@@ -138,6 +138,16 @@ def test_a_run_is_read_whole(
     assert by_state[RunState.FAILED].message == "by hand"
 
 
+def test_a_run_waits_in_a_work_queue_of_its_pool(
+    prefect: PrefectOrchestrator, rows: PrefectInMemory, stored: Stored
+) -> None:
+    row = rows.add_run("sums/manual", work_pool_name="k8s", work_queue_name="fast")
+    stored.read(prefect)
+    queues = {run.key.run_id: run.queue for run in stored.runs.values()}
+    assert queues.pop(row["id"]) == "k8s/fast"
+    assert set(queues.values()) == {None}
+
+
 def test_a_subflow_run_names_the_run_that_started_it(
     prefect: PrefectOrchestrator, stored: Stored
 ) -> None:
