@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from meta_orch.domain.pipelines import PipelineKey
-from meta_orch.domain.runs import Run, TaskRun
+from meta_orch.domain.runs import Run, RunKey, TaskRun
 from meta_orch.store import rows
 from meta_orch.store.sql import query
 
@@ -78,6 +78,8 @@ class PastRun:
     ended_at: datetime
     width: int | None
     """How many task runs it had, where they are known."""
+    width_since: datetime | None
+    """When the last of its mapped tasks had been told apart; None where none is mapped."""
 
 
 class TraceReader:
@@ -125,14 +127,24 @@ class TraceReader:
         """Of each pipeline the last successful runs; by pipeline, the oldest first."""
         documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
         for row in self._fetch("past_runs", documents=documents, most=most):
-            instance, pipeline, due, started, ended, width = row
+            instance, pipeline, due, started, ended, width, since = row
             yield PastRun(
                 PipelineKey(instance, pipeline),
                 None if due is None else datetime.fromtimestamp(due, UTC),
                 datetime.fromtimestamp(started, UTC),
                 datetime.fromtimestamp(ended, UTC),
                 width,
+                None if since is None else datetime.fromtimestamp(since, UTC),
             )
+
+    def widths_so_far(self, pipelines: Iterable[PipelineKey]) -> Mapping[RunKey, int]:
+        """Of runs that are under way how many task runs they will have, where that can be told."""
+        documents = [rows.to_text({"instance": k.instance, "pipeline": k.name}) for k in pipelines]
+        found = self._fetch("widths_so_far", documents=documents) if documents else []
+        return {
+            RunKey(PipelineKey(instance, pipeline), run_id): width
+            for instance, pipeline, run_id, width in found
+        }
 
     def told_since(self, since: datetime) -> frozenset[PipelineKey]:
         """Pipelines with runs that the store was told anything new of since."""

@@ -42,6 +42,8 @@ class Past:
     duration: timedelta
     width: int | None = None
     """How many task runs it had, where that is known."""
+    width_after: timedelta | None = None
+    """How long after its start that was known; None where it never was while it ran."""
 
 
 class DurationModel:

@@ -12,7 +12,7 @@ import numpy as np
 from meta_orch.analytics.predictions.durations import DurationModel
 from meta_orch.analytics.predictions.forecast import LEVELS, Floats, Forecast, quantiles_of
 from meta_orch.domain.edges import AssetPath
-from meta_orch.domain.runs import Run
+from meta_orch.domain.runs import Run, RunKey
 from meta_orch.domain.schedules import Schedule
 from meta_orch.domain.states import RunState
 from meta_orch.domain.ticks import next_tick, ticks
@@ -34,6 +34,8 @@ class Known:
     """Its last successful runs, by start."""
     runs: Sequence[Run]
     """Those that ended lately or are under way."""
+    widths: Mapping[RunKey, int] = field(default_factory=dict)
+    """How many task runs those under way will have, where that matters and can be told."""
     lags: Floats = field(init=False)
     """From when a run is due to its start, in seconds: quantiles."""
 
@@ -104,7 +106,7 @@ class Forecaster:
             return Expectation(Forecast.certain(min(done)), (link,))
         under_way = [run for run in since if not run.state.is_terminal]
         if under_way:
-            return Expectation(self._end_of(under_way[-1], known.model), (link,))
+            return Expectation(self._end_of(under_way[-1], known, known.model), (link,))
         tick = next_tick(known.schedules, max(at, self._now))
         if tick is not None and before not in self._awaited.get(link, ()):
             start = Forecast.certain(tick).after(known.lags)
@@ -129,7 +131,7 @@ class Forecaster:
         under_way = [run for run in runs if not run.state.is_terminal]
         started = [run for run in under_way if run.started_at]
         if started:
-            return Expectation(self._end_of(started[-1], known.model), (pipeline,))
+            return Expectation(self._end_of(started[-1], known, known.model), (pipeline,))
         start = self._start(pipeline, known, window, runs, below)
         if start is None:
             return None
@@ -138,10 +140,11 @@ class Forecaster:
             start.end.after(known.model.quantiles(begun)), (*start.because, pipeline)
         )
 
-    def _end_of(self, run: Run, model: DurationModel) -> Forecast:
+    def _end_of(self, run: Run, known: Known, model: DurationModel) -> Forecast:
         assert run.started_at is not None  # noqa: S101  # the caller chose it for that
         elapsed = self._now - run.started_at
-        return Forecast.certain(run.started_at).after(model.quantiles(run.started_at, elapsed))
+        left = model.quantiles(run.started_at, elapsed, known.widths.get(run.key))
+        return Forecast.certain(run.started_at).after(left)
 
     def _start(
         self,

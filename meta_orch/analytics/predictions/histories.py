@@ -59,7 +59,8 @@ def past_of(
 
 
 def past_run(run: PastRun) -> Past:
-    return Past(run.started_at, run.ended_at - run.started_at, run.width)
+    known = run.width_since - run.started_at if run.width_since else None
+    return Past(run.started_at, run.ended_at - run.started_at, run.width, known)
 
 
 def timezone_of(pipeline: Pipeline) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from meta_orch.analytics.predictions.durations import Factor
 from meta_orch.analytics.predictions.forecast import HIGH, LOW, Forecast
 from meta_orch.analytics.predictions.forecaster import Forecaster, Known
 from meta_orch.analytics.predictions.histories import Histories
@@ -71,12 +72,19 @@ class Seer:
         runs: defaultdict[PipelineKey, list[Run]] = defaultdict(list)
         for run in reader.traces.runs_since([p.key for p in wanted], now - _RUNS_OF):
             runs[run.key.pipeline].append(run)
+        by_width = [
+            p.key
+            for p in wanted
+            if (model := histories[p.key].model) and model.factor is Factor.WIDTH
+        ]
+        widths = reader.traces.widths_so_far(by_width)
         known = {
             p.key.path: Known(
                 () if p.is_paused else p.schedules,
                 histories[p.key].model,
                 histories[p.key].runs,
                 sorted(runs[p.key], key=lambda run: (run.started_at or now, run.key.run_id)),
+                widths,
             )
             for p in wanted
         }
@@ -148,7 +156,7 @@ def _outlook(
     if run is None or run.started_at is None or model is None or sla.chain:
         return None
     end = Forecast.certain(run.started_at).after(
-        model.quantiles(run.started_at, now - run.started_at)
+        model.quantiles(run.started_at, now - run.started_at, known[path].widths.get(run.key))
     )
     return _of(promise, outcome.at, end, (path,))
 

@@ -25,6 +25,8 @@ _HAIR = timedelta(microseconds=1)
 @dataclass(frozen=True, slots=True)
 class Assessment:
     pipeline: PipelineKey
+    since: datetime
+    """When the first of its runs began that were replayed."""
     factor: Factor
     """What the durations of its runs depend on."""
     quality: Quality
@@ -58,7 +60,7 @@ def assess(
             )
             model = model_of(as_past, zone)
             if quality is not None and model is not None:
-                yield Assessment(pipeline.key, model.factor, quality)
+                yield Assessment(pipeline.key, found[0].started_at, model.factor, quality)
 
 
 def refresh_quality(

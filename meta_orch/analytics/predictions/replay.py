@@ -1,5 +1,5 @@
 """How far predictions would have been right: history, told run by run as if it were to come. How
-many task runs a run had in the end was not known then, and is not told."""
+many task runs a run had is told from when its mapped tasks had been told apart."""
 
 from __future__ import annotations
 
@@ -154,7 +154,9 @@ def _alarm(run: Past, deadline: datetime, says: Callable[[timedelta], bool]) -> 
 
 def _risk(model: DurationModel, run: Past, elapsed: timedelta, deadline: datetime) -> float:
     began = Forecast.certain(run.started_at)
-    return began.after(model.quantiles(run.started_at, elapsed)).risk(deadline)
+    is_known = run.width_after is not None and run.width_after <= elapsed
+    width = run.width if is_known else None
+    return began.after(model.quantiles(run.started_at, elapsed, width)).risk(deadline)
 
 
 def _ends(run: Past, seconds: float, elapsed: timedelta) -> datetime:

@@ -40,11 +40,14 @@ def build_predictions(
         read_until = watermark(store)
         found = refresh_quality(store, config, begun)
         context.log.info("%s pipelines were replayed", len(found))
+        covers_from = min((each.since for each in found), default=None)
         runs = sum(each.quality.runs for each in found)
         covered = sum(each.quality.coverage * each.quality.runs for each in found)
         return MaterializeResult(
             metadata=metadata.present(
                 {
+                    metadata.COVERS_FROM: covers_from and metadata.timestamp(covers_from),
+                    metadata.COVERS_TO: metadata.timestamp(begun),
                     metadata.PIPELINES_REFRESHED: len(found),
                     metadata.RUNS_ANALYSED: runs,
                     metadata.COVERAGE: round(covered / runs, 4) if runs else None,

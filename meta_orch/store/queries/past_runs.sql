@@ -1,6 +1,6 @@
 -- The last successful runs of some pipelines with how many task runs each had:
--- (instance, pipeline, due, started, ended: seconds since 1970, width), the oldest first. One
--- document per pipeline.
+-- (instance, pipeline, due, started, ended: seconds since 1970, width, since when that was known), the
+-- oldest first. One document per pipeline.
 WITH
 wanted AS (
   SELECT unnest(from_json_strict(document, '{"instance": "VARCHAR", "pipeline": "VARCHAR"}'))
@@ -18,10 +18,26 @@ chosen AS (
     PARTITION BY r.instance, r.pipeline ORDER BY r.started_at DESC, r.run_id
   ) <= $most
 ),
-width AS (
-  SELECT t.instance, t.pipeline, t.run_id, count(DISTINCT t.task_run_id) AS width
+task AS (
+  SELECT
+    t.instance,
+    t.pipeline,
+    t.run_id,
+    t.task,
+    count(DISTINCT t.task_run_id) AS width,
+    min(coalesce(t.scheduled_at, t.queued_at, t.started_at)) AS since
   FROM task_run_record AS t
   SEMI JOIN chosen USING (instance, pipeline, run_id)
+  GROUP BY ALL
+),
+width AS (
+  SELECT
+    instance,
+    pipeline,
+    run_id,
+    sum(width)::BIGINT AS width,
+    max(since) FILTER (WHERE width > 1) AS since  -- the last mapped task was told apart then
+  FROM task
   GROUP BY ALL
 )
 SELECT
@@ -32,7 +48,8 @@ SELECT
   END),
   epoch(c.started_at),
   epoch(c.ended_at),
-  width.width
+  width.width,
+  epoch(greatest(width.since, c.started_at))
 FROM chosen AS c
 LEFT JOIN width USING (instance, pipeline, run_id)
 ORDER BY c.instance, c.pipeline, c.started_at, c.run_id

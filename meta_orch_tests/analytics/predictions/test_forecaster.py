@@ -41,6 +41,7 @@ def known(
             at + late * MINUTE,
             at + (late + minutes) * MINUTE,
             None,
+            None,
         )
         for n in range(20, 0, -1)
         for at in [TODAY - n * DAY + hour * HOUR]

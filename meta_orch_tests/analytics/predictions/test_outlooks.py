@@ -14,17 +14,18 @@ from meta_orch.config import EdgeConfig, MetaOrchConfig
 from meta_orch.config.models import GateConfig, SlaConfig
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.readings import Catalogue, Changes
-from meta_orch.domain.runs import Run
+from meta_orch.domain.runs import Run, TaskRun
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.ticks import cron
 from meta_orch.store import Store
-from meta_orch.testing.builders import INSTANCE, make_pipeline, make_run
+from meta_orch.testing.builders import INSTANCE, make_pipeline, make_run, make_task_run
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 
 TODAY = datetime(2026, 3, 20, tzinfo=UTC)
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 EXTRACT = make_pipeline("extract", INSTANCE, schedules=(cron("0 1 * * *"),))
 REPORT = make_pipeline("report", INSTANCE, schedules=(cron("0 3 * * *"),))
+PAGES = make_pipeline("pages", INSTANCE)
 BY_FIVE = SlaConfig(name="by_five", pipelines="*/report", finish_by="0 5 * * *")
 CONFIG = MetaOrchConfig(
     slas=(BY_FIVE,),
@@ -127,6 +128,44 @@ def test_a_run_that_may_only_take_so_long_is_told_of_while_it_runs(store: Memory
     found = look(store, TODAY + 3.1 * HOUR, config)
     assert found is not None
     assert (found.risk, found.deadline) == (1, TODAY + 3 * HOUR + 55 * MINUTE)
+
+
+def pages(at: datetime, width: int, seconds: float | None) -> tuple[Run, list[TaskRun]]:
+    """A run with so many task runs of a mapped task."""
+    run = make_run(
+        f"pages_{at:%d}",
+        PAGES,
+        RunState.RUNNING if seconds is None else RunState.SUCCEEDED,
+        queued_at=at,
+        started_at=at,
+        ended_at=None if seconds is None else at + timedelta(seconds=seconds),
+    )
+    return run, [
+        make_task_run("page", run, map_index=n, task_run_id=f"page[{n}]", queued_at=at)
+        for n in range(width)
+    ]
+
+
+def test_a_run_with_many_task_runs_is_at_risk_once_they_are_there() -> None:
+    """A minute for each of ten, or on every fourth day of forty."""
+    config = MetaOrchConfig(
+        slas=(SlaConfig(name="short", pipelines="*/pages", duration_below=30 * MINUTE),)
+    )
+    with fresh_store() as writer:
+        writer.save_catalogue(INSTANCE, Catalogue((PAGES,), "1"), TODAY - 30 * DAY)
+        for day in range(20, 0, -1):
+            width = 10 if day % 4 else 40
+            run, tasks = pages(TODAY - day * DAY, width, width * (60 + day % 3))
+            writer.save_changes(INSTANCE, Changes("c", (run,), tuple(tasks)), TODAY - day * DAY)
+        begun, tasks = pages(TODAY, 40, None)
+        risks: list[float] = []
+        for seen in ([make_task_run("page", begun, RunState.SCHEDULED)], tasks):
+            writer.save_changes(INSTANCE, Changes("c", (begun,), tuple(seen)), TODAY)
+            found = look(MemoryStore(writer), TODAY + MINUTE, config)
+            assert found is not None
+            risks.append(found.risk)
+    assert risks[0] < 0.5
+    assert risks[1] > 0.9
 
 
 def test_freshness_is_foreseen(store: MemoryStore) -> None:

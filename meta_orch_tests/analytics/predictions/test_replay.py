@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meta_orch.analytics.predictions.durations import LEAST, Past
-from meta_orch.analytics.predictions.replay import replay
+from meta_orch.analytics.predictions.replay import Alarms, replay
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -34,6 +34,30 @@ def test_what_depends_on_the_hour_is_predicted_better_than_by_the_median() -> No
     found = replay(runs)
     assert found is not None
     assert found.error < 0.25 < found.naive_error
+
+
+def test_how_wide_a_run_is_tells_of_a_miss_once_that_is_known() -> None:
+    """A minute for each task run; half an hour is promised."""
+    random = np.random.default_rng(23)
+    widths = random.choice([5, 10, 20, 60], 200)
+
+    def told(after: timedelta | None) -> Alarms:
+        runs = [
+            Past(MONDAY + n * 5 * HOUR, width * random.uniform(0.9, 1.1) * MINUTE, width, after)
+            for n, width in enumerate(map(int, widths))
+        ]
+        found = replay(runs, deadline=lambda run: run.started_at + 30 * MINUTE)
+        assert found is not None
+        return found.alarms
+
+    known, unknown = told(MINUTE), told(None)
+    assert known.recall is not None
+    assert known.recall > 0.9
+    assert known.precision is not None
+    assert known.precision > 0.9
+    assert known.lead is not None
+    assert unknown.lead is not None
+    assert known.lead > 20 * MINUTE > unknown.lead
 
 
 def test_a_miss_is_told_before_it_comes_and_what_is_well_is_left_alone() -> None:
