@@ -26,6 +26,8 @@ _STATES = {
 _OTHER_STATE = "#b8bfca"
 _CRITICAL = "#e8a33d"
 _INK, _MUTED, _GRID = "#1f2733", "#66707f", "#e3e7ed"
+_SHORT = timedelta(minutes=10)
+"""A timeline of less shows seconds."""
 _WIDE, _NARROW = 10.0, 4.2
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
@@ -83,7 +85,8 @@ def timeline_chart(timeline: Timeline, timezone: str) -> Chart:
             timeline.window.end.astimezone(zone),  # type: ignore[arg-type]
         )
         axes.xaxis.set_major_locator(_instants(zone, is_narrow=is_narrow))
-        axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))
+        is_short = timeline.window.end - timeline.window.start < _SHORT
+        axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if is_short else "%H:%M", tz=zone))
         axes.grid(axis="y", visible=False)
         _legend(
             axes,
@@ -106,7 +109,11 @@ def timeline_chart(timeline: Timeline, timezone: str) -> Chart:
 
 def demand_chart(curve: DemandCurve, timezone: str) -> Chart:
     zone = ZoneInfo(timezone)
-    hours = [_at(seconds, zone) for seconds in curve.hours]
+    # To the end of the last hour.
+    hours = [_at(seconds, zone) for seconds in (*curve.hours, curve.hours[-1] + 3600)]
+    wanted, running, capacity = (
+        (*levels, levels[-1]) for levels in (curve.wanted, curve.running, curve.capacity)
+    )
 
     def draw(axes: Axes, *, is_narrow: bool) -> None:
         from matplotlib.dates import ConciseDateFormatter
@@ -114,21 +121,21 @@ def demand_chart(curve: DemandCurve, timezone: str) -> Chart:
 
         axes.fill_between(
             hours,  # type: ignore[arg-type]
-            curve.wanted,
+            wanted,
             step="post",
             color="#f3d4a4",
             linewidth=0,
         )
         axes.fill_between(
             hours,  # type: ignore[arg-type]
-            curve.running,
+            running,
             step="post",
             color=_STATES["succeeded"],
             linewidth=0,
         )
         entries = [("in use", _STATES["succeeded"]), ("and queued for", "#f3d4a4")]
-        capacities = [float("nan") if c is None else c for c in curve.capacity]
-        if any(c is not None for c in curve.capacity):
+        capacities = [float("nan") if c is None else c for c in capacity]
+        if any(c is not None for c in capacity):
             axes.step(
                 hours,  # type: ignore[arg-type]
                 capacities,
@@ -142,7 +149,7 @@ def demand_chart(curve: DemandCurve, timezone: str) -> Chart:
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.margins(x=0.01)
+        axes.margins(x=0)
         _legend(axes, entries, columns=3)
 
     peak = max(curve.wanted, default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
@@ -83,7 +84,7 @@ def collect_report(
         more,
         tuple(_sla_lines(promises, window, timezone)),
         build_timeline(reader, config, graph, day),
-        tuple(_curves(reader.reports.demand(window))),
+        tuple(_curves(reader.reports.demand(window), window)),
         tuple(_not_covered(reader, config, graph, window, now)),
     )
 
@@ -168,7 +169,7 @@ def _sla_lines(promises: Iterable[Promise], window: Window, timezone: str) -> It
     yield from sorted(lines, key=lambda line: (-line.missed, line.name, line.pipeline))
 
 
-def _curves(hours: Iterable[DemandHour]) -> Iterator[DemandCurve]:
+def _curves(hours: Iterable[DemandHour], window: Window) -> Iterator[DemandCurve]:
     """Of what is shared and of pools before orchestrators, which have no capacity; those that were
     wanted most, by what they have, first."""
     by_resource: defaultdict[tuple[str, str], list[DemandHour]] = defaultdict(list)
@@ -180,10 +181,10 @@ def _curves(hours: Iterable[DemandHour]) -> Iterator[DemandCurve]:
         shares = [hour.peak_wanted / hour.capacity for hour in of if hour.capacity]
         return key[0] == "orchestrator", -max(shares, default=0.0), key[1]
 
+    first, end = -(-window.start.timestamp() // _HOUR) * _HOUR, window.end.timestamp()
+    every = [first + number * _HOUR for number in range(math.ceil((end - first) / _HOUR))]
     for key in sorted(by_resource, key=order)[:_CURVES]:
         of = {hour.hour: hour for hour in by_resource[key]}
-        first, last = min(of), max(of)
-        every = [first + number * _HOUR for number in range(round((last - first) / _HOUR) + 1)]
         capacity: float | None = by_resource[key][0].capacity
         capacities = []
         for at in every:

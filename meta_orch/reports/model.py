@@ -115,7 +115,7 @@ class DemandCurve:
     kind: str
     resource: str
     hours: tuple[float, ...]
-    """When each begins, in seconds since 1970; without gaps."""
+    """When each begins, in seconds since 1970: all of the period."""
     running: tuple[float, ...]
     """The peak of each hour."""
     wanted: tuple[float, ...]

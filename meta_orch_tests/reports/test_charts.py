@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
@@ -28,10 +29,24 @@ def test_a_timeline_may_be_of_any_length(seconds: int) -> None:
         assert ET.fromstring(picture).get("height")  # noqa: S314  # ours
 
 
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
 @pytest.mark.parametrize("hours", [1, 2, 3, 5, 11, 23, 24, 25, 47, 49, 100, 167, 168, 169])
 def test_a_curve_may_have_any_number_of_hours(hours: int) -> None:
     instants = tuple(BEGIN.timestamp() + 3600 * number for number in range(hours))
     levels = tuple(float(number % 4) for number in range(hours))
     for capacity in (None, 3.0):
         curve = DemandCurve("pool", "airflow/db", instants, levels, levels, (capacity,) * hours)
-        assert demand_chart(curve, "Europe/Berlin").wide
+        picture = ET.fromstring(demand_chart(curve, "Europe/Berlin").wide)  # noqa: S314  # ours
+        areas = [
+            path.get("d", "")
+            for group in picture.iter(f"{_SVG}g")
+            if group.get("id", "").startswith("FillBetween")
+            for path in group.iter(f"{_SVG}path")
+        ]
+        assert len(areas) == 2
+        # As wide as the picture, but for its margins: the last hour is there, too.
+        for area in areas:
+            across = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", area)]
+            assert max(across) - min(across) > 500

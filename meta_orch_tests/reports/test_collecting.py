@@ -146,6 +146,8 @@ def test_what_is_shared_is_shown_before_what_has_no_capacity(weekly: Report) -> 
     assert (first.resource, max(first.wanted), first.capacity[0]) == ("dwh", 2, 1)
     assert {curve.kind for curve in others} == {"orchestrator"}
     for curve in weekly.demand:
+        assert curve.hours[0] == weekly.window.start.timestamp()
+        assert curve.hours[-1] == weekly.window.end.timestamp() - 3600
         steps = {late - early for early, late in zip(curve.hours, curve.hours[1:], strict=False)}
         assert steps == {3600}
 
