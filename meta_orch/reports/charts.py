@@ -111,9 +111,8 @@ def demand_chart(curve: DemandCurve, timezone: str) -> Chart:
     zone = ZoneInfo(timezone)
     # To the end of the last hour.
     hours = [_at(seconds, zone) for seconds in (*curve.hours, curve.hours[-1] + 3600)]
-    wanted, running, capacity = (
-        (*levels, levels[-1]) for levels in (curve.wanted, curve.running, curve.capacity)
-    )
+    wanted, running = ((*levels, levels[-1]) for levels in (curve.wanted, curve.running))
+    capacity = (*curve.capacity, curve.capacity[-1])
 
     def draw(axes: Axes, *, is_narrow: bool) -> None:
         from matplotlib.dates import ConciseDateFormatter
