@@ -61,6 +61,17 @@ class SharedSpan(NamedTuple):
     ended_at: datetime
 
 
+class PoolUse(NamedTuple):
+    """What a run of a pipeline takes of a resource through a pool, for a time."""
+
+    pipeline: PipelineKey
+    resource: str
+    units: float
+    after: timedelta
+    """From the start of the run."""
+    duration: timedelta
+
+
 class ComingConflict(NamedTuple):
     """A time in which pipelines will want more of a resource than there is."""
 
@@ -161,6 +172,21 @@ class Measurements:
                 *(datetime.fromtimestamp(seconds, UTC) for seconds in seconds_of),
             )
             for resource, instance, pipeline, units, *seconds_of in found
+        ]
+
+    def usual_pool_uses(self, demand: Demand) -> list[PoolUse]:
+        """What the last successful run of each pipeline took through pools."""
+        uses = [rows.to_text(use._asdict()) for use in demand.uses if use.pool]
+        found = self._fetch("usual_pool_uses", uses=uses) if uses else []
+        return [
+            PoolUse(
+                PipelineKey(instance, pipeline),
+                resource,
+                units,
+                timedelta(seconds=after),
+                timedelta(seconds=seconds),
+            )
+            for instance, pipeline, resource, units, after, seconds in found
         ]
 
     def together(

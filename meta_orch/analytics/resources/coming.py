@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from meta_orch.analytics.predictions.histories import History
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.ticks import rules, ticks
 from meta_orch.domain.time import Window
-from meta_orch.store.measuring import Demand, SharedSpan
+from meta_orch.store.measuring import Demand, PoolUse, SharedSpan
 
 LATE = 0.9
 """The share of runs that are done by what is called the latest end of one."""
@@ -27,20 +28,36 @@ def coming_spans(
     histories: Mapping[PipelineKey, History],
     demand: Demand,
     window: Window,
+    of_pools: Iterable[PoolUse] = (),
 ) -> Iterator[SharedSpan]:
     """By pipeline; those that are paused, have no ticks that are known or never succeeded are left
-    out, and so is what uses a resource through a pool."""
+    out.
+
+    Args:
+        of_pools: what runs usually take of resources through pools.
+    """
     uses = {
         (use.instance, use.pipeline, use.resource): use.units for use in demand.uses if use.pipeline
     }
     by_pipeline: dict[PipelineKey, list[tuple[str, float]]] = {}
     for (instance, name, resource), units in uses.items():
         by_pipeline.setdefault(PipelineKey(instance, str(name)), []).append((resource, units))
+    through_pools: defaultdict[PipelineKey, list[PoolUse]] = defaultdict(list)
+    for use in of_pools:
+        through_pools[use.pipeline].append(use)
     for pipeline in pipelines:
+        if pipeline.is_paused:
+            continue
+        for tick in _ticks(pipeline, window) if pipeline.key in through_pools else ():
+            for use in through_pools[pipeline.key]:
+                begun = tick + use.after
+                yield SharedSpan(
+                    use.resource, pipeline.key, use.units, begun, begun, begun + use.duration
+                )
         used = by_pipeline.get(pipeline.key)
         history = histories.get(pipeline.key)
         duration = usual_duration(history) if history else None
-        if not used or duration is None or pipeline.is_paused:
+        if not used or duration is None:
             continue
         for tick in _ticks(pipeline, window):
             for resource, units in used:

@@ -14,16 +14,16 @@ from meta_orch.analytics.predictions.histories import History
 from meta_orch.analytics.resources.coming import LATE, coming_spans, usual_duration
 from meta_orch.analytics.staggering import solver
 from meta_orch.analytics.staggering.cron import later, most_later
-from meta_orch.analytics.staggering.problem import SLOT_MINUTES, Job, Problem, Score
+from meta_orch.analytics.staggering.problem import SLOT_MINUTES, Block, Job, Problem, Score
 from meta_orch.analytics.staggering.replay import Deadline, Replayed, replay
 from meta_orch.analytics.staggering.search import as_is, search
 from meta_orch.config.slas import SlaConfig
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.schedules import Schedule, ScheduleKind
-from meta_orch.domain.ticks import cron, has_ticks, next_tick, rules
+from meta_orch.domain.ticks import cron, has_ticks, next_tick, rules, ticks
 from meta_orch.domain.time import Window
-from meta_orch.store.measuring import Demand, SharedSpan
+from meta_orch.store.measuring import Demand, PoolUse, SharedSpan
 
 _SLOT = timedelta(minutes=SLOT_MINUTES)
 _AHEAD = timedelta(days=7)
@@ -79,6 +79,7 @@ class Staggerer:
         graph: whose downstream ones must not be overtaken.
         histories: of the pipelines that use resources.
         recorded: what used them; by when it was queued.
+        of_pools: what runs usually take of them through pools.
     """
 
     graph: GateMap
@@ -86,6 +87,7 @@ class Staggerer:
     histories: Mapping[PipelineKey, History]
     slas: Sequence[SlaConfig]
     recorded: Sequence[SharedSpan]
+    of_pools: Sequence[PoolUse] = ()
 
     def plan(
         self, resource: str, now: datetime, most: timedelta, solve_seconds: float = 0
@@ -105,10 +107,12 @@ class Staggerer:
         window = Window(begin - _HAIR, begin + _AHEAD - _HAIR)
         pipelines = {p.key: p for p in self.graph.catalogue.values()}
         spans: defaultdict[PipelineKey, list[SharedSpan]] = defaultdict(list)
-        for span in coming_spans(pipelines.values(), self.histories, self.demand, window):
+        for span in coming_spans(
+            pipelines.values(), self.histories, self.demand, window, self.of_pools
+        ):
             if span.resource == resource:
                 spans[span.pipeline].append(span)
-        slacks = {key: self._slack(pipelines[key], of, most) for key, of in spans.items()}
+        slacks = {key: self._slack(pipelines[key], window, most) for key in spans}
         problem = Problem(
             capacity,
             _AHEAD // _SLOT,
@@ -134,7 +138,7 @@ class Staggerer:
             history_after=replay(recorded, capacity, shifts, deadline),
         )
 
-    def _slack(self, pipeline: Pipeline, spans: Sequence[SharedSpan], most: timedelta) -> timedelta:
+    def _slack(self, pipeline: Pipeline, window: Window, most: timedelta) -> timedelta:
         """By how much it may begin later at each of its ticks, and nobody notices."""
         schedule = movable_schedule(pipeline)
         late = usual_duration(self.histories[pipeline.key], LATE)
@@ -150,8 +154,7 @@ class Staggerer:
         ]
         own = [sla for sla in self.slas if sla.finish_by and sla.is_of(pipeline.key, pipeline.tags)]
         promised = [[cron(sla.finish_by or "", sla.timezone)] for sla in own]
-        for span in spans:
-            tick = span.queued_at
+        for tick in ticks(rules(pipeline.schedules), window):
             for rule in (*followers, *promised):
                 following = next_tick(rule, tick)
                 if following is not None:
@@ -168,14 +171,15 @@ def movable_schedule(pipeline: Pipeline) -> Schedule | None:
 
 
 def _job(key: PipelineKey, spans: Sequence[SharedSpan], slack: timedelta, begin: datetime) -> Job:
-    duration = spans[0].ended_at - spans[0].started_at
-    return Job(
-        str(key),
-        spans[0].units,
-        tuple((span.queued_at - begin) // _SLOT for span in spans),
-        max(1, math.ceil(duration / _SLOT)),
-        slack // _SLOT,
+    blocks = (
+        Block(
+            (span.queued_at - begin) // _SLOT,
+            max(1, math.ceil((span.ended_at - span.started_at) / _SLOT)),
+            span.units,
+        )
+        for span in spans
     )
+    return Job(str(key), tuple(blocks), slack // _SLOT)
 
 
 def _move(pipeline: Pipeline, by: timedelta, slack: timedelta) -> Move:

@@ -25,18 +25,30 @@ class Score(NamedTuple):
     """The squares of the levels: between two of one peak the flatter one leaves more room."""
 
 
+class Block(NamedTuple):
+    """What a run takes for a time."""
+
+    start: int
+    """The slot that it begins in."""
+    slots: int
+    """How many it takes."""
+    units: float
+
+
 @dataclass(frozen=True)
 class Job:
     """A pipeline that uses the resource."""
 
     id: str
-    units: float
-    starts: tuple[int, ...]
-    """The slots of its ticks."""
-    slots: int
-    """How many slots a run takes."""
+    blocks: tuple[Block, ...]
+    """Of all its ticks."""
     slack: int
     """By how many slots it may begin later; 0 where it must not be moved."""
+
+    @property
+    def work(self) -> float:
+        """Units times slots."""
+        return sum(block.units * block.slots for block in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,8 @@ class Problem:
 
     def _demand(self, job: Job) -> Levels:
         levels = np.zeros(self.length)
-        for start in job.starts:
-            np.add.at(levels, (start + np.arange(job.slots)) % self.length, job.units)
+        for start, slots, units in job.blocks:
+            np.add.at(levels, (start + np.arange(slots)) % self.length, units)
         return levels
 
     def shifted(self, job: Job, shift: int) -> Levels:
@@ -85,7 +97,8 @@ class Problem:
         job."""
         if not self.jobs:
             return 0.0
-        return max(self._unmovable(), self._energy(), *(job.units for job in self.jobs))
+        widest = (float(self.demands[job.id].max()) for job in self.jobs)
+        return max(self._unmovable(), self._energy(), *widest)
 
     def _unmovable(self) -> float:
         fixed = np.zeros(self.length)
@@ -94,13 +107,13 @@ class Problem:
         return float(fixed.max())
 
     def _energy(self) -> float:
-        """Of spans from the earliest start of a run to the latest end of another one."""
+        """Of spans from the earliest start of a block to the latest end of another one."""
         runs = np.array(
             [
-                (start, start + job.slack + job.slots, job.units * job.slots)
+                (start, start + job.slack + slots, units * slots)
                 for job in self.jobs
-                for start in job.starts
-                if start + job.slack + job.slots <= self.length
+                for start, slots, units in job.blocks
+                if start + job.slack + slots <= self.length
             ]
         ).reshape(-1, 3)
         best = 0.0

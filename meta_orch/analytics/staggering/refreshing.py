@@ -13,6 +13,7 @@ from meta_orch.analytics.resources.measuring import demand_of
 from meta_orch.analytics.staggering.plan import Staggerer, StaggeringPlan
 from meta_orch.config import MetaOrchConfig
 from meta_orch.dependencies.gates import GateMap
+from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.time import Window
 from meta_orch.store import Store, StoreReader
 
@@ -45,14 +46,16 @@ def find_contention(
     if not demand.uses:
         return Contention((), (), ())
     graph = GateMap(reader, config)
-    using = {(use.instance, use.pipeline) for use in demand.uses}
-    pipelines = [p for p in graph.catalogue.values() if (p.key.instance, p.key.name) in using]
+    of_pools = reader.measurements.usual_pool_uses(demand)
+    using = {PipelineKey(use.instance, use.pipeline) for use in demand.uses if use.pipeline}
+    using |= {use.pipeline for use in of_pools}
+    pipelines = [p for p in graph.catalogue.values() if p.key in using]
     histories = Histories().of(reader, pipelines, now)
     recorded = reader.measurements.shared_spans(now - settings.conflicts_since, now, demand, now)
     ahead = Window(now, now + settings.conflicts_ahead)
-    coming = coming_spans(pipelines, histories, demand, ahead)
+    coming = [*coming_spans(pipelines, histories, demand, ahead, of_pools)]
     capacities = dict(demand.capacities)
-    staggerer = Staggerer(graph, demand, histories, config.slas, recorded)
+    staggerer = Staggerer(graph, demand, histories, config.slas, recorded, of_pools)
     chosen = [name for name in capacities if only in {None, name}]
     return Contention(
         tuple(c for c in find_conflicts(recorded, capacities) if c.resource in chosen),

@@ -67,7 +67,7 @@ def search(problem: Problem) -> Choice:
 
 
 def _by_work(problem: Problem) -> list[Job]:
-    return sorted(problem.jobs, key=lambda job: (-job.units * job.slots * len(job.starts), job.id))
+    return sorted(problem.jobs, key=lambda job: (-job.work, job.id))
 
 
 def _best(

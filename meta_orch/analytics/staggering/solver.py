@@ -32,15 +32,15 @@ def solve(problem: Problem, choice: Choice, seconds: float) -> tuple[Choice, flo
         shift = model.new_int_var(0, job.slack, f"shift {job.id}")
         model.add_hint(shift, choice.shifts.get(job.id, 0))
         shifts[job.id] = shift
-        for start in job.starts:
+        for start, slots, units in job.blocks:
             # What goes over the end goes on at the beginning: for the solver it is there twice.
             for begin in (start, start - problem.length):
-                if begin + job.slack + job.slots > 0:
+                if begin + job.slack + slots > 0:
                     interval = model.new_fixed_size_interval_var(
-                        begin + shift, job.slots, f"{job.id} {begin}"
+                        begin + shift, slots, f"{job.id} {begin}"
                     )
                     intervals.append(interval)
-                    demands.append(math.ceil(job.units * _HUNDREDTHS))
+                    demands.append(math.ceil(units * _HUNDREDTHS))
     model.add_cumulative(intervals, demands, peak)
     model.minimize(peak)
     solver = cp_model.CpSolver()

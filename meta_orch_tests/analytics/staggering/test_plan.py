@@ -11,11 +11,12 @@ from meta_orch.analytics.staggering.plan import StaggeringPlan
 from meta_orch.analytics.staggering.refreshing import find_contention, refresh_contention
 from meta_orch.config import EdgeConfig, MetaOrchConfig
 from meta_orch.config.models import AnalyticsConfig, ResourceConfig, SlaConfig
-from meta_orch.domain.pipelines import Pipeline
+from meta_orch.domain.pipelines import Pipeline, Pool
 from meta_orch.domain.readings import Catalogue, Changes
+from meta_orch.domain.runs import RunKey
 from meta_orch.domain.states import RunState, RunTrigger
 from meta_orch.domain.ticks import cron
-from meta_orch.testing.builders import make_pipeline, make_run
+from meta_orch.testing.builders import make_pipeline, make_run, make_task_run
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -88,6 +89,34 @@ def test_conflicts_that_were_and_that_come_are_found(store: MemoryStore) -> None
     assert len(found.coming) == 7
     assert {c.instances for c in (*found.past, *found.coming)} == {("airflow", "prefect")}
     assert {c.harm for c in (*found.past, *found.coming)} == {10 * MINUTE}
+
+
+def test_what_a_pipeline_takes_through_a_pool_is_foreseen_and_put_elsewhere(
+    store: MemoryStore,
+) -> None:
+    """Orders' second task takes a slot for the last five of its ten minutes."""
+    begun = NOW.replace(hour=3) - DAY
+    load = make_task_run(
+        "load",
+        RunKey(ORDERS.key, "night_1"),
+        pool="db",
+        queued_at=begun + 5 * MINUTE,
+        started_at=begun + 5 * MINUTE,
+        ended_at=begun + 10 * MINUTE,
+    )
+    with store.write() as writer:
+        writer.save_pools("airflow", [Pool("airflow", "db", 8)], NOW)
+        writer.save_changes("airflow", Changes("d", (), (load,)), NOW)
+    uses = [{"pool": "airflow/db"}, {"pipelines": "*/refunds"}]
+    resource = {"name": "dwh", "capacity": 1, "uses": uses}
+    config = CONFIG.model_copy(update={"resources": (ResourceConfig.model_validate(resource),)})
+    with store.read() as reader:
+        found = find_contention(reader, config, NOW)
+    assert len(found.coming) == 7
+    assert {conflict.harm for conflict in found.coming} == {5 * MINUTE}
+    (planned,) = found.plans
+    assert (planned.before.peak, planned.after.peak, planned.bound) == (2, 1, 1)
+    assert moved(planned) in ({"orders": "5 3 * * *"}, {"refunds": "10 3 * * *"})
 
 
 def test_one_of_two_begins_when_the_other_is_done(store: MemoryStore) -> None:

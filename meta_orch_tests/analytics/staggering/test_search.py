@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta_orch.analytics.staggering.problem import Job, Problem
+from meta_orch.analytics.staggering.problem import Block, Job, Problem
 from meta_orch.analytics.staggering.search import as_is, greedy, improve, search
 from meta_orch.analytics.staggering.solver import solve
+
+
+def job(id_: str, units: float, starts: tuple[int, ...], slots: int, slack: int) -> Job:
+    """Of which each run takes the same."""
+    return Job(id_, tuple(Block(start, slots, units) for start in starts), slack)
+
 
 jobs = st.lists(
     st.builds(
@@ -29,7 +35,7 @@ problems = st.builds(
         capacity,
         24,
         [
-            Job(f"j{n}", units, tuple(starts), slots, slack)
+            job(f"j{n}", units, tuple(starts), slots, slack)
             for n, (starts, units, slots, slack) in enumerate(found)
         ],
     ),
@@ -48,7 +54,7 @@ def best(problem: Problem) -> float:
 
 def four_at_once(slack: int = 6) -> Problem:
     """They may be put one behind the other."""
-    return Problem(1, 100, [Job(f"j{n}", 1, (10,), 2, slack) for n in range(4)])
+    return Problem(1, 100, [job(f"j{n}", 1, (10,), 2, slack) for n in range(4)])
 
 
 def test_what_comes_at_once_is_put_one_behind_the_other() -> None:
@@ -63,13 +69,13 @@ def test_what_may_not_move_stays() -> None:
 
 
 def test_where_there_is_room_nothing_moves() -> None:
-    apart = Problem(5, 100, [Job("a", 1, (10,), 2, 6), Job("b", 1, (20,), 2, 6)])
+    apart = Problem(5, 100, [job("a", 1, (10,), 2, 6), job("b", 1, (20,), 2, 6)])
     assert not any(search(apart).shifts.values())
 
 
 def test_every_tick_of_a_job_moves_together() -> None:
     problem = Problem(
-        1, 48, [Job("hourly", 1, (0, 12, 24, 36), 3, 11), Job("fixed", 1, (24,), 6, 0)]
+        1, 48, [job("hourly", 1, (0, 12, 24, 36), 3, 11), job("fixed", 1, (24,), 6, 0)]
     )
     found = search(problem)
     assert found.score.peak == 1
@@ -77,7 +83,7 @@ def test_every_tick_of_a_job_moves_together() -> None:
 
 
 def test_what_goes_over_the_end_goes_on_at_the_beginning() -> None:
-    problem = Problem(1, 10, [Job("late", 1, (9,), 3, 0), Job("early", 1, (0,), 1, 0)])
+    problem = Problem(1, 10, [job("late", 1, (9,), 3, 0), job("early", 1, (0,), 1, 0)])
     assert problem.levels({}).tolist() == [2, 1, 0, 0, 0, 0, 0, 0, 0, 1]
 
 
@@ -115,7 +121,7 @@ def test_of_a_company_the_plan_comes_near_the_bound() -> None:
         40,
         288,
         [
-            Job(
+            job(
                 f"j{n}",
                 float(random.integers(1, 4)),
                 (int(random.choice([0, 0, 0, 12, 24])),),
