@@ -170,8 +170,8 @@ def _sla_lines(promises: Iterable[Promise], window: Window, timezone: str) -> It
 
 
 def _curves(hours: Iterable[DemandHour], window: Window) -> Iterator[DemandCurve]:
-    """Of what is shared and of pools before orchestrators, which have no capacity; those that were
-    wanted most, by what they have, first."""
+    """Of what is shared and of pools before orchestrators and queues, which have no capacity; those
+    that were wanted most, by what they have, first."""
     by_resource: defaultdict[tuple[str, str], list[DemandHour]] = defaultdict(list)
     for hour in hours:
         by_resource[hour.kind, hour.resource].append(hour)
@@ -179,7 +179,7 @@ def _curves(hours: Iterable[DemandHour], window: Window) -> Iterator[DemandCurve
     def order(key: tuple[str, str]) -> tuple[bool, float, str]:
         of = by_resource[key]
         shares = [hour.peak_wanted / hour.capacity for hour in of if hour.capacity]
-        return key[0] == "orchestrator", -max(shares, default=0.0), key[1]
+        return key[0] in {"orchestrator", "queue"}, -max(shares, default=0.0), key[1]
 
     first, end = -(-window.start.timestamp() // _HOUR) * _HOUR, window.end.timestamp()
     every = [first + number * _HOUR for number in range(math.ceil((end - first) / _HOUR))]
