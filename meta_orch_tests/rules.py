@@ -1,5 +1,5 @@
 """What holds for every test: no network but loopback, no settings from outside, no silent skip in
-CI. A pytest plugin, named in `conftest.py`."""
+CI; and which worker runs it. A pytest plugin, named in `conftest.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,22 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+_TESTS = Path(__file__).parent
+_SECOND_HALF = (
+    *("benchmarks/", "browser/", "orchestrators/"),
+    *("live/test_demo.py", "live/test_holds.py", "live/test_steering.py"),
+)
+"""Of the live tests, by the time that they take."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, as in the Makefile, two workers run a half of the live tests each: a
+    worker starts servers of its own."""
+    for item in items:
+        if item.get_closest_marker("live") or item.get_closest_marker("browser"):
+            is_second = item.path.relative_to(_TESTS).as_posix().startswith(_SECOND_HALF)
+            item.add_marker(pytest.mark.xdist_group("second half" if is_second else "first half"))
 
 
 @pytest.hookimpl(wrapper=True)

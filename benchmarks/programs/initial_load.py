@@ -33,6 +33,7 @@ def main(configuration: str) -> None:
         begin = Cost.so_far()
         collection = _collect(orchestrator, instance, store, _LONGEST)
         took = Cost.so_far() - begin
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before counting
     with store.read() as reader:
         ((runs,),) = reader.answer("SELECT count(*) FROM runs").rows
         ((task_runs,),) = reader.answer(
@@ -43,7 +44,7 @@ def main(configuration: str) -> None:
             {
                 "cpu": took.cpu,
                 "wall": took.wall,
-                "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "megabytes": megabytes,
                 "runs": runs,
                 "task_runs": task_runs,
                 "caught_up": collection.caught_up,

@@ -103,7 +103,8 @@ def paused():
     EmptyOperator(task_id="nothing")
 
 
-@dag(schedule=None)
+# Tried again, as on a busy machine Airflow may find its SQLite locked when it triggers.
+@dag(schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
 def waits():
     """Is deferred for some seconds, then triggers another DAG."""
     chain(
