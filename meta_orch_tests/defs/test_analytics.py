@@ -47,6 +47,8 @@ def test_the_asset_lists_the_tasks_whose_speed_would_change_most(world: World) -
     (made,) = result.asset_materializations_for_node(PATHS_KEY.to_python_identifier())
     assert made.metadata[metadata.PIPELINES_REFRESHED].value == 1
     assert made.metadata[metadata.RUNS_ANALYSED].value == 1
+    assert made.metadata[metadata.COVERS_FROM].value == began.timestamp()
+    assert made.metadata[metadata.COVERS_TO].value == world.now().timestamp()
     table = str(made.metadata[metadata.WORST_TASKS].value)
     assert "| fake/orders | load | 6 min | 30 min | 100% of 1 runs |" in table
     assert table.index("load") < table.index("mail")

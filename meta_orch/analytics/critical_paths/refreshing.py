@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from meta_orch.analytics.critical_paths.report import PathReport, path_report
 from meta_orch.analytics.critical_paths.task_graphs import run_batch
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
+from meta_orch.domain.time import Window
 from meta_orch.store import Store
 from meta_orch.store.tracing import ShapedRuns
 
@@ -24,6 +25,8 @@ class Refreshed:
     """Those that had new runs."""
     runs: int
     """That were looked at."""
+    window: Window | None
+    """From the first start of their last successful runs to the last end; None without any."""
 
 
 def refresh_critical_paths(store: Store, now: datetime, *, runs: int) -> Refreshed:
@@ -38,14 +41,18 @@ def refresh_critical_paths(store: Store, now: datetime, *, runs: int) -> Refresh
         changed = reader.traces.out_of_date()
         catalogue = {p.key: p for p in reader.pipelines()} if changed else {}
     looked_at = 0
+    starts, ends = list[datetime](), list[datetime]()
     for start in range(0, len(changed), _AT_ONCE):
         with store.read() as reader:
             found = [*reader.traces.shaped_runs(changed[start : start + _AT_ONCE], most=runs)]
         reports = [*_reports(catalogue, found)]
         looked_at += sum(report.runs for _, _, report in reports)
+        starts += [datetime.fromtimestamp(min(alike.began_at) / 1e6, UTC) for alike in found]
+        ends += [alike.ended_until for alike in found]
         with store.write() as writer:
             writer.traces.save((_document(*each) for each in reports), now)
-    return Refreshed(len(changed), looked_at)
+    window = Window(min(starts), max(ends)) if starts else None
+    return Refreshed(len(changed), looked_at, window)
 
 
 def _reports(

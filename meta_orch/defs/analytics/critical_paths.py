@@ -51,11 +51,14 @@ def build_critical_paths(
         )
         with store.read() as reader:
             worst = reader.traces.worst(_LISTED)
+        window = refreshed.window
         return MaterializeResult(
             metadata=metadata.present(
                 {
                     metadata.PIPELINES_REFRESHED: refreshed.pipelines,
                     metadata.RUNS_ANALYSED: refreshed.runs,
+                    metadata.COVERS_FROM: metadata.timestamp(window.start if window else None),
+                    metadata.COVERS_TO: metadata.timestamp(window.end if window else None),
                     metadata.WATERMARK: read_until,
                     metadata.SECONDS: round((clock() - begun).total_seconds(), 3),
                     metadata.WORST_TASKS: metadata.table(

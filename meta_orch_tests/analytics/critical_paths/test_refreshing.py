@@ -11,6 +11,7 @@ from meta_orch.analytics.critical_paths.refreshing import Refreshed, refresh_cri
 from meta_orch.domain.pipelines import Pipeline, Task
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.states import RunState
+from meta_orch.domain.time import Window
 from meta_orch.testing.builders import INSTANCE, NOON, make_pipeline, make_run, make_task_run
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 
@@ -70,7 +71,8 @@ def test_each_pipeline_with_successful_runs_has_a_critical_path(store: MemorySto
     ran(store, ORDERS, 1)
     ran(store, ORDERS, 2, extract=20)
     ran(store, REFUNDS, 1, state=RunState.FAILED)
-    assert refresh(store) == Refreshed(pipelines=1, runs=2)
+    ended = NOON + 2 * HOUR + timedelta(minutes=25)
+    assert refresh(store) == Refreshed(pipelines=1, runs=2, window=Window(NOON + HOUR, ended))
     assert paths(store) == [("orders", 2, 20 * 60.0)]
     with store.read() as reader:
         tasks = reader.answer(
@@ -89,9 +91,10 @@ def test_what_has_no_new_runs_is_not_looked_at_again(store: MemoryStore) -> None
     ran(store, ORDERS, 1)
     ran(store, REFUNDS, 1)
     assert refresh(store).pipelines == 2
-    assert refresh(store) == Refreshed(pipelines=0, runs=0)
+    assert refresh(store) == Refreshed(pipelines=0, runs=0, window=None)
     ran(store, ORDERS, 2)
-    assert refresh(store) == Refreshed(pipelines=1, runs=2)
+    ended = NOON + 2 * HOUR + timedelta(minutes=15)
+    assert refresh(store) == Refreshed(pipelines=1, runs=2, window=Window(NOON + HOUR, ended))
     assert [row[:2] for row in paths(store)] == [("orders", 2), ("refunds", 1)]
 
 
@@ -107,13 +110,13 @@ def test_a_pipeline_whose_tasks_are_not_known_is_looked_at_once(store: MemorySto
     run = make_run("run", ORDERS, started_at=NOON, ended_at=NOON + HOUR)
     with store.write() as writer:
         writer.save_changes(INSTANCE, Changes("c", (run,)), NOON)
-    assert refresh(store) == Refreshed(pipelines=1, runs=0)
-    assert refresh(store) == Refreshed(pipelines=0, runs=0)
+    assert refresh(store) == Refreshed(pipelines=1, runs=0, window=Window(NOON, NOON + HOUR))
+    assert refresh(store) == Refreshed(pipelines=0, runs=0, window=None)
 
 
 def test_a_pipeline_that_is_gone_has_none(store: MemoryStore) -> None:
     ran(store, ORDERS, 1)
     refresh(store)
     catalogue(store, REFUNDS)
-    assert refresh(store) == Refreshed(pipelines=0, runs=0)
+    assert refresh(store) == Refreshed(pipelines=0, runs=0, window=None)
     assert paths(store) == []
