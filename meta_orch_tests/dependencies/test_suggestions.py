@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -64,10 +65,12 @@ def store(tmp_path: Path) -> Store:
 
 
 def filled(store: Store, *runs: Iterable[Run]) -> Store:
+    of_instance = defaultdict[str, list[Run]](list)
+    for run in (run for some in runs for run in some):
+        of_instance[run.key.pipeline.instance].append(run)
     with store.write() as writer:
-        for run in (run for some in runs for run in some):
-            instance = run.key.pipeline.instance
-            writer.save_changes(instance, Changes("c", (run,)), NOON)
+        for instance, of_it in of_instance.items():
+            writer.save_changes(instance, Changes("c", tuple(of_it)), NOON)
     return store
 
 
