@@ -27,7 +27,7 @@ VIEWS = [
     "kept_runs",
     *("critical_paths", "critical_path_tasks", "prediction_quality"),
     *("sla_attainment", "sla_misses", "outlooks"),
-    *("pool_settings", "resource_hours", "resource_users"),
+    *("work_pools", "pool_settings", "resource_hours", "resource_users"),
     *("conflicts", "stagger_plans", "stagger_moves"),
     *("problems", "alerts", "incidents", "incident_events", "silences", "deliveries"),
 ]

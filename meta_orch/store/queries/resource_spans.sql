@@ -31,12 +31,6 @@ run AS (
     AND (ended_at > $since OR ended_at IS NULL)
     AND (queued_at < $until OR queued_at IS NULL)
 ),
-pool_of_prefect AS (
-  SELECT p.instance, p.name AS pipeline, any_value(task.pool) AS pool
-  FROM pipeline_record AS p, unnest(p.tasks) AS unnested(task)
-  WHERE p.orchestrator = 'prefect' AND task.pool IS NOT NULL
-  GROUP BY ALL
-),
 attempt AS (
   SELECT
     t.instance,
@@ -49,7 +43,7 @@ attempt AS (
     coalesce(t.ended_at, run.ended_at) AS ended_at
   FROM task_run_record AS t
   JOIN run USING (instance, pipeline, run_id)
-  ANTI JOIN pool_of_prefect USING (instance, pipeline)
+  ANTI JOIN work_pools USING (instance, pipeline)
   WHERE (t.pool IS NOT NULL OR t.queue IS NOT NULL)
     AND t.state NOT IN ('scheduled', 'skipped', 'removed', 'upstream_failed')
     -- Follows from the below, and lets DuckDB leave out what it sees is of other times.
@@ -64,7 +58,7 @@ of_pool AS (
   UNION ALL
   SELECT instance, pipeline, pool, 1, queued_at, started_at, ended_at
   FROM run
-  JOIN pool_of_prefect USING (instance, pipeline)
+  JOIN work_pools USING (instance, pipeline)
 ),
 of_queue AS (
   SELECT instance, pipeline, queue, queued_at, started_at, ended_at

@@ -21,12 +21,6 @@ last_run AS (
     PARTITION BY r.instance, r.pipeline ORDER BY r.ended_at DESC, r.run_id
   ) = 1
 ),
-pool_of_prefect AS (
-  SELECT p.instance, p.name AS pipeline, any_value(task.pool) AS pool
-  FROM pipeline_record AS p, unnest(p.tasks) AS unnested(task)
-  WHERE p.orchestrator = 'prefect' AND task.pool IS NOT NULL
-  GROUP BY ALL
-),
 taken AS (
   SELECT
     t.instance,
@@ -37,14 +31,14 @@ taken AS (
     epoch(t.ended_at - t.started_at) AS seconds
   FROM last_run AS r
   JOIN task_run_record AS t USING (instance, pipeline, run_id)
-  ANTI JOIN pool_of_prefect USING (instance, pipeline)
+  ANTI JOIN work_pools USING (instance, pipeline)
   WHERE t.pool IS NOT NULL
     AND t.started_at >= r.started_at
     AND t.ended_at > t.started_at
   UNION ALL
   SELECT instance, pipeline, pool, 1, 0, epoch(ended_at - started_at)
   FROM last_run
-  JOIN pool_of_prefect USING (instance, pipeline)
+  JOIN work_pools USING (instance, pipeline)
 )
 SELECT
   taken.instance,
