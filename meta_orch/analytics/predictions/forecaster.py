@@ -184,10 +184,8 @@ def _came_after(instant: datetime, runs: Iterable[Run]) -> bool:
 def _gaps(upstream: Sequence[PastRun], downstream: Sequence[PastRun]) -> Floats:
     """From the last end of the one to the start of the other, in seconds: quantiles."""
     ends = np.sort([run.ended_at.timestamp() for run in upstream])
-    found = []
-    for run in downstream:
-        started = run.started_at.timestamp()
-        position = int(np.searchsorted(ends, started, side="right"))
-        if position and started - ends[position - 1] <= _FAR_APART:
-            found.append(started - ends[position - 1])
-    return quantiles_of(np.sort(found)) if found else _AT_ONCE
+    starts = np.array([run.started_at.timestamp() for run in downstream])
+    before = np.searchsorted(ends, starts, side="right")
+    gaps = starts[before > 0] - ends[before[before > 0] - 1]
+    found = gaps[gaps <= _FAR_APART]
+    return quantiles_of(np.sort(found)) if found.size else _AT_ONCE

@@ -21,9 +21,9 @@ from meta_orch.domain.ticks import cron, has_ticks, tick_before
 from meta_orch.domain.time import Window
 from meta_orch.store import StoreReader
 
-_RUNS_OF = timedelta(days=2)
+RUNS_OF = timedelta(days=2)
 """Runs that ended so long ago may be those that a deadline of today is for."""
-_AHEAD = timedelta(days=1)
+AHEAD = timedelta(days=1)
 """Deadlines that are further ahead are not looked at yet."""
 
 
@@ -66,11 +66,11 @@ class Seer:
         if not asked:
             return ()
         named = {key.path for promise, _ in asked for key in (promise.pipeline, *promise.sla.links)}
-        awaited = _awaited(named, graph)
+        awaited = awaited_by(named, graph)
         wanted = [graph.catalogue[path] for path in sorted(awaited) if path in graph.catalogue]
         histories = self.histories.of(reader, wanted, now)
         runs: defaultdict[PipelineKey, list[Run]] = defaultdict(list)
-        for run in reader.traces.runs_since([p.key for p in wanted], now - _RUNS_OF):
+        for run in reader.traces.runs_since([p.key for p in wanted], now - RUNS_OF):
             runs[run.key.pipeline].append(run)
         by_width = [
             p.key
@@ -92,7 +92,7 @@ class Seer:
         found = [
             outlook
             for promise, outcome in asked
-            if (outlook := _outlook(promise, outcome, forecaster, known, now))
+            if (outlook := outlook_of(promise, outcome, forecaster, known, now))
         ]
         return tuple(sorted(found, key=lambda o: (-o.risk, o.deadline, o.pipeline)))
 
@@ -101,11 +101,13 @@ def _open(promise: Promise, now: datetime) -> Iterator[Outcome]:
     """What is not decided, and will be within a day."""
     for outcome in promise.attainment.outcomes:
         has_end = not (promise.sla.succeeds or promise.sla.start_within)
-        if outcome.verdict is Verdict.OPEN and has_end and now < outcome.at <= now + _AHEAD:
+        if outcome.verdict is Verdict.OPEN and has_end and now < outcome.at <= now + AHEAD:
             yield outcome
 
 
-def _awaited(paths: Iterable[AssetPath], graph: GateMap) -> Mapping[AssetPath, Sequence[AssetPath]]:
+def awaited_by(
+    paths: Iterable[AssetPath], graph: GateMap
+) -> Mapping[AssetPath, Sequence[AssetPath]]:
     """What these pipelines wait for, and what that waits for, and so on."""
     found: dict[AssetPath, Sequence[AssetPath]] = {}
     ahead = [*paths]
@@ -132,17 +134,21 @@ def _waits_for(path: AssetPath, graph: GateMap) -> Sequence[AssetPath]:
     )
 
 
-def _outlook(
+def outlook_of(
     promise: Promise,
     outcome: Outcome,
     forecaster: Forecaster,
     known: Mapping[AssetPath, Known],
     now: datetime,
 ) -> Outlook | None:
-    """None where nothing can be told."""
+    """Of a promise that is open at `outcome.at`; None where nothing can be told.
+
+    Args:
+        known: what `forecaster` goes by.
+    """
     sla, path = promise.sla, promise.pipeline.path
     if sla.finish_by or sla.fresh_within:
-        window = _window(promise, outcome)
+        window = window_of(promise, outcome)
         links = tuple(key.path for key in sla.links) or (path,)
         expected = forecaster.through(links, window)
         if expected is not None:
@@ -175,10 +181,10 @@ def _of(
     )
 
 
-def _window(promise: Promise, outcome: Outcome) -> Window:
+def window_of(promise: Promise, outcome: Outcome) -> Window:
     """What the run that keeps it may be due for."""
     sla = promise.sla
     if sla.finish_by:
         before = tick_before([cron(sla.finish_by, sla.timezone)], outcome.at)
-        return Window(before or outcome.at - _AHEAD, outcome.at)
-    return Window(outcome.at - (sla.fresh_within or _AHEAD), outcome.at.astimezone(UTC))
+        return Window(before or outcome.at - AHEAD, outcome.at)
+    return Window(outcome.at - (sla.fresh_within or AHEAD), outcome.at.astimezone(UTC))

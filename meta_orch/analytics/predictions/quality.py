@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from meta_orch.analytics.predictions.durations import Factor, Past, model_of
+from meta_orch.analytics.predictions.hindsight import replay_deadlines
 from meta_orch.analytics.predictions.histories import past_of, past_run, timezone_of
-from meta_orch.analytics.predictions.replay import Deadline, Quality, replay
+from meta_orch.analytics.predictions.replay import Deadline, Quality, Warnings, replay
+from meta_orch.analytics.slas.promises import kept_promises
 from meta_orch.config import MetaOrchConfig
 from meta_orch.config.slas import SlaConfig
+from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
-from meta_orch.domain.ticks import cron, next_tick
-from meta_orch.store import Store, StoreReader
-from meta_orch.store.tracing import PastRun
+from meta_orch.store import Store
 
 _AT_ONCE = 200
 _RUNS = 200
-_HAIR = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +33,30 @@ class Assessment:
 
 
 def assess(
-    reader: StoreReader,
-    pipelines: Iterable[Pipeline],
+    store: Store,
+    pipelines: Sequence[Pipeline],
     slas: Sequence[SlaConfig],
     *,
     runs: int,
     risk_from: float,
 ) -> Iterator[Assessment]:
-    """Replay the last runs of pipelines; those with too few are left out.
+    """Replay the last runs of pipelines; those with too few are left out. Of warnings those are
+    counted that were about how long a run takes.
 
     Args:
         runs: how many of each.
         risk_from: from which probability of a miss on a promise is said to be at risk.
     """
-    pipelines = tuple(pipelines)
     for start in range(0, len(pipelines), _AT_ONCE):
         part = pipelines[start : start + _AT_ONCE]
-        past = past_of(reader, [pipeline.key for pipeline in part], runs)
+        with store.read() as reader:
+            past = past_of(reader, [pipeline.key for pipeline in part], runs)
         for pipeline in part:
             found = past.get(pipeline.key, [])
             zone = timezone_of(pipeline)
             own = [sla for sla in slas if sla.is_of(pipeline.key, pipeline.tags) and not sla.chain]
             as_past = [*map(past_run, found)]
-            quality = replay(
-                as_past, timezone=zone, deadline=_deadline(own, found), risk_from=risk_from
-            )
+            quality = replay(as_past, timezone=zone, deadline=_deadline(own), risk_from=risk_from)
             model = model_of(as_past, zone)
             if quality is not None and model is not None:
                 yield Assessment(pipeline.key, found[0].started_at, model.factor, quality)
@@ -67,13 +66,26 @@ def refresh_quality(
     store: Store, config: MetaOrchConfig, now: datetime, *, runs: int = _RUNS
 ) -> tuple[Assessment, ...]:
     """Replay the pipelines that an SLA or `analytics.watched` names, and keep what came of it."""
-    settings = config.analytics
+    risk_from = config.analytics.risk_from
     with store.read() as reader:
         chosen = [p for p in reader.pipelines() if _is_asked_for(p, config)]
-        found = tuple(assess(reader, chosen, config.slas, runs=runs, risk_from=settings.risk_from))
+        promises = kept_promises(reader, config.slas, now)
+        graph = GateMap(reader, config)
+    warnings = replay_deadlines(store, graph, promises, risk_from=risk_from)
+    assessed = assess(store, chosen, config.slas, runs=runs, risk_from=risk_from)
+    found = tuple(_warned(each, warnings) for each in assessed)
     with store.write() as writer:
         writer.results.replace("prediction_quality", map(_document, found), now)
     return found
+
+
+def _warned(found: Assessment, warnings: Mapping[PipelineKey, Warnings]) -> Assessment:
+    """With what was said before the deadlines of its promises."""
+    of_deadlines = warnings.get(found.pipeline)
+    if of_deadlines is None:
+        return found
+    all_of_them = found.quality.warnings + of_deadlines
+    return replace(found, quality=replace(found.quality, warnings=all_of_them))
 
 
 def _is_asked_for(pipeline: Pipeline, config: MetaOrchConfig) -> bool:
@@ -82,7 +94,8 @@ def _is_asked_for(pipeline: Pipeline, config: MetaOrchConfig) -> bool:
 
 
 def _document(found: Assessment) -> dict[str, Any]:
-    quality, alarms = found.quality, found.quality.alarms
+    quality, warnings = found.quality, found.quality.warnings
+    alarms = warnings.alarms
     return {
         "instance": found.pipeline.instance,
         "pipeline": found.pipeline.name,
@@ -94,29 +107,18 @@ def _document(found: Assessment) -> dict[str, Any]:
         "risk_precision": alarms.precision,
         "risk_recall": alarms.recall,
         "risk_lead_seconds": alarms.lead.total_seconds() if alarms.lead is not None else None,
-        "median_precision": quality.by_median.precision,
-        "median_recall": quality.by_median.recall,
-        "p95_precision": quality.by_p95.precision,
-        "p95_recall": quality.by_p95.recall,
+        "median_precision": warnings.by_median.precision,
+        "median_recall": warnings.by_median.recall,
+        "p95_precision": warnings.by_p95.precision,
+        "p95_recall": warnings.by_p95.recall,
     }
 
 
-def _deadline(slas: Sequence[SlaConfig], runs: Iterable[PastRun]) -> Deadline:
-    """The earliest that an SLA sets: the tick that the run was due for, or the end of its time."""
-    due = {run.started_at: run.due_at or run.started_at for run in runs}
+def _deadline(slas: Sequence[SlaConfig]) -> Deadline:
+    """The end of the time that a run may take."""
+    spans = [sla.duration_below for sla in slas if sla.duration_below]
 
     def deadline(run: Past) -> datetime | None:
-        found = [
-            at
-            for sla in slas
-            if (
-                at := next_tick([cron(sla.finish_by, sla.timezone)], due[run.started_at] - _HAIR)
-                if sla.finish_by
-                else run.started_at + sla.duration_below
-                if sla.duration_below
-                else None
-            )
-        ]
-        return min(found, default=None)
+        return run.started_at + min(spans) if spans else None
 
     return deadline

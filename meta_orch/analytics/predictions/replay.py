@@ -14,11 +14,15 @@ from meta_orch.analytics.predictions.forecast import HIGH, LEVELS, LOW, Forecast
 
 _LOOKS = 10
 """How many times a run is looked at, from its start on, at equal distances."""
-_REFIT_EVERY = 5
+REFIT_EVERY = 5
 """Runs, after which what is predicted from is worked out again."""
 
 Deadline = Callable[[Past], datetime | None]
 """By when a run was promised to end; None where it was not."""
+
+
+Alarm = tuple[bool, timedelta | None]
+"""Whether a deadline was missed, and how long before it that was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,14 @@ class Alarms:
     """Runs that missed theirs, and nothing was said before."""
     leads: tuple[timedelta, ...] = ()
     """How long before the deadline it was said, where that was right."""
+
+    def __add__(self, other: Alarms) -> Alarms:
+        return Alarms(
+            self.right + other.right,
+            self.wrong + other.wrong,
+            self.missed + other.missed,
+            (*self.leads, *other.leads),
+        )
 
     @property
     def precision(self) -> float | None:
@@ -54,6 +66,29 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
+class Warnings:
+    """What was said of deadlines before they came."""
+
+    alarms: Alarms
+    by_median: Alarms
+    """What the median of the runs before would have said: at risk once a run that takes as long as
+    that would miss its deadline, or has taken so long and is past it."""
+    by_p95: Alarms
+    """The same for what 95% of them took."""
+
+    @classmethod
+    def of(cls, *alarms: Sequence[Alarm]) -> Warnings:
+        return cls(*map(_counted, alarms))
+
+    def __add__(self, other: Warnings) -> Warnings:
+        return Warnings(
+            self.alarms + other.alarms,
+            self.by_median + other.by_median,
+            self.by_p95 + other.by_p95,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     runs: int
     """That were predicted: all but the first few."""
@@ -63,12 +98,7 @@ class Quality:
     """The mean of how far the expected duration was off, as a share of the true one."""
     naive_error: float
     """The same for the median of all the runs before."""
-    alarms: Alarms
-    by_median: Alarms
-    """What the median of the runs before would have said: at risk once a run that takes as long as
-    that would miss its deadline, or has taken so long and is past it."""
-    by_p95: Alarms
-    """The same for what 95% of them took."""
+    warnings: Warnings
 
 
 def replay(
@@ -90,7 +120,7 @@ def replay(
     if not looks:
         return None
     held, errors, naive_errors = [], [], []
-    alarms: list[list[_Alarm]] = [[], [], []]
+    alarms: tuple[list[Alarm], ...] = ([], [], [])
     for run, model, median, p95 in looks:
         total = model.quantiles(run.started_at)
         true = max(run.duration.total_seconds(), 1e-3)
@@ -111,7 +141,7 @@ def replay(
         float(np.mean(held)),
         float(np.mean(errors)),
         float(np.mean(naive_errors)),
-        *map(_counted, alarms),
+        Warnings.of(*alarms),
     )
 
 
@@ -125,18 +155,14 @@ def _looks(
         known = [r for r in runs[:number] if r.started_at + r.duration <= run.started_at]
         if len(known) < LEAST:
             continue
-        if model is None or number % _REFIT_EVERY == 0:
+        if model is None or number % REFIT_EVERY == 0:
             model = DurationModel(known, timezone)
         seconds = [r.duration.total_seconds() for r in known]
         median, p95 = np.quantile(seconds, [0.5, 0.95])
         yield run, model, float(median), float(p95)
 
 
-_Alarm = tuple[bool, timedelta | None]
-"""Whether the deadline was missed, and how long before it that was said."""
-
-
-def _alarm(run: Past, deadline: datetime, says: Callable[[timedelta], bool]) -> _Alarm:
+def _alarm(run: Past, deadline: datetime, says: Callable[[timedelta], bool]) -> Alarm:
     """What was said while it ran and its deadline had not come.
 
     Args:
@@ -163,7 +189,7 @@ def _ends(run: Past, seconds: float, elapsed: timedelta) -> datetime:
     return run.started_at + max(timedelta(seconds=seconds), elapsed)
 
 
-def _counted(alarms: Sequence[_Alarm]) -> Alarms:
+def _counted(alarms: Sequence[Alarm]) -> Alarms:
     return Alarms(
         right=sum(missed and said is not None for missed, said in alarms),
         wrong=sum(not missed and said is not None for missed, said in alarms),

@@ -75,7 +75,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _row(found: Assessment) -> tuple[object, ...]:
-    quality = found.quality
+    quality, alarms = found.quality, found.quality.warnings.alarms
     return (
         str(found.pipeline),
         quality.runs,
@@ -83,9 +83,9 @@ def _row(found: Assessment) -> tuple[object, ...]:
         f"{quality.coverage:.0%}",
         f"{quality.error:.0%}",
         f"{quality.naive_error:.0%}",
-        _share(quality.alarms.precision),
-        _share(quality.alarms.recall),
-        describe_duration(quality.alarms.lead) if quality.alarms.lead else None,
+        _share(alarms.precision),
+        _share(alarms.recall),
+        describe_duration(alarms.lead) if alarms.lead else None,
     )
 
 

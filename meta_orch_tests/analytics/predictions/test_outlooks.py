@@ -2,71 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from meta_orch.analytics.predictions.outlooks import Outlook, Seer
 from meta_orch.analytics.predictions.quality import refresh_quality
 from meta_orch.analytics.slas.promises import kept_promises
-from meta_orch.config import EdgeConfig, MetaOrchConfig
-from meta_orch.config.models import GateConfig, SlaConfig
+from meta_orch.config import MetaOrchConfig
+from meta_orch.config.models import SlaConfig
 from meta_orch.dependencies.gates import GateMap
 from meta_orch.domain.readings import Catalogue, Changes
 from meta_orch.domain.runs import Run, TaskRun
-from meta_orch.domain.states import RunState, RunTrigger
-from meta_orch.domain.ticks import cron
+from meta_orch.domain.states import RunState
 from meta_orch.store import Store
 from meta_orch.testing.builders import INSTANCE, make_pipeline, make_run, make_task_run
+from meta_orch_tests.analytics.predictions.nights import (
+    CONFIG,
+    DAY,
+    EXTRACT,
+    HOUR,
+    MINUTE,
+    REPORT,
+    TODAY,
+    night,
+    save,
+)
 from meta_orch_tests.store.memory import MemoryStore, fresh_store
 
-TODAY = datetime(2026, 3, 20, tzinfo=UTC)
-DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-EXTRACT = make_pipeline("extract", INSTANCE, schedules=(cron("0 1 * * *"),))
-REPORT = make_pipeline("report", INSTANCE, schedules=(cron("0 3 * * *"),))
 PAGES = make_pipeline("pages", INSTANCE)
-BY_FIVE = SlaConfig(name="by_five", pipelines="*/report", finish_by="0 5 * * *")
-CONFIG = MetaOrchConfig(
-    slas=(BY_FIVE,),
-    edges=(EdgeConfig(upstream=str(EXTRACT.key), downstream=str(REPORT.key)),),
-    gates=(GateConfig(downstream="*"),),
-)
-
-
-def night(
-    name: str, at: datetime, minutes: float | None, state: RunState = RunState.SUCCEEDED
-) -> Run:
-    return make_run(
-        f"{name}_{at:%d_%H%M}",
-        EXTRACT if name == "extract" else REPORT,
-        RunState.RUNNING if minutes is None else state,
-        trigger=RunTrigger.SCHEDULE,
-        scheduled_at=at,
-        queued_at=at,
-        started_at=at,
-        ended_at=None if minutes is None else at + minutes * MINUTE,
-    )
-
-
-@pytest.fixture
-def store() -> Iterator[MemoryStore]:
-    """Each night the extract takes half an hour from one on, the report an hour from three on."""
-    with fresh_store() as writer:
-        store = MemoryStore(writer)
-        with store.write() as transaction:
-            catalogue = Catalogue((EXTRACT, REPORT), "1")
-            transaction.save_catalogue(INSTANCE, catalogue, TODAY - 30 * DAY)
-        for number in range(20, 0, -1):
-            day = TODAY - number * DAY
-            save(store, night("extract", day + HOUR, 30), night("report", day + 3 * HOUR, 60))
-        yield store
-
-
-def save(store: MemoryStore, *runs: Run) -> None:
-    last = max(run.ended_at or run.started_at or TODAY for run in runs)
-    with store.write() as writer:
-        writer.save_changes(INSTANCE, Changes("c", runs), last)
 
 
 def look(

@@ -48,7 +48,7 @@ def test_how_wide_a_run_is_tells_of_a_miss_once_that_is_known() -> None:
         ]
         found = replay(runs, deadline=lambda run: run.started_at + 30 * MINUTE)
         assert found is not None
-        return found.alarms
+        return found.warnings.alarms
 
     known, unknown = told(MINUTE), told(None)
     assert known.recall is not None
@@ -73,16 +73,16 @@ def test_a_miss_is_told_before_it_comes_and_what_is_well_is_left_alone() -> None
     ]
     found = replay(runs, deadline=lambda run: run.started_at + 30 * MINUTE)
     assert found is not None
-    assert found.alarms.recall is not None
-    assert found.alarms.recall > 0.9
-    assert found.alarms.precision is not None
-    assert found.alarms.precision > 0.9
-    assert found.alarms.lead is not None
-    assert found.alarms.lead > 10 * MINUTE
+    assert found.warnings.alarms.recall is not None
+    assert found.warnings.alarms.recall > 0.9
+    assert found.warnings.alarms.precision is not None
+    assert found.warnings.alarms.precision > 0.9
+    assert found.warnings.alarms.lead is not None
+    assert found.warnings.alarms.lead > 10 * MINUTE
     # The median says nothing before it is too late, the 95th hundredth cries at everything.
-    assert found.by_median.recall == 0
-    assert found.by_p95.precision is not None
-    assert found.by_p95.precision < 0.5
+    assert found.warnings.by_median.recall == 0
+    assert found.warnings.by_p95.precision is not None
+    assert found.warnings.by_p95.precision < 0.5
 
 
 def test_a_run_that_had_not_ended_when_another_began_does_not_predict_it() -> None:
@@ -107,10 +107,13 @@ def test_every_run_with_a_deadline_is_right_wrong_missed_or_quiet(
     found = replay(runs, deadline=lambda run: run.started_at + minutes * MINUTE)
     if found is None:
         return
-    for alarms in (found.alarms, found.by_median, found.by_p95):
+    for alarms in (found.warnings.alarms, found.warnings.by_median, found.warnings.by_p95):
         assert alarms.right + alarms.wrong + alarms.missed <= found.runs
         assert len(alarms.leads) == alarms.right
         assert all(lead >= timedelta() for lead in alarms.leads)
     # Whoever says it, as many were missed.
-    misses = {a.right + a.missed for a in (found.alarms, found.by_median, found.by_p95)}
+    misses = {
+        a.right + a.missed
+        for a in (found.warnings.alarms, found.warnings.by_median, found.warnings.by_p95)
+    }
     assert len(misses) == 1

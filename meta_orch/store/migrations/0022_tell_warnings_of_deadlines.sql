@@ -1,0 +1,3 @@
+COMMENT ON COLUMN prediction_quality.risk_precision IS 'Of the deadlines said to be at risk the share that was missed, from 0 to 1; NULL where none was. A deadline is looked at a day before, half a day, and so on, with what was known then of the pipeline and of those it waits for; the end of the time that a run may take, while it runs.';
+COMMENT ON COLUMN prediction_quality.risk_recall IS 'Of the deadlines that were missed the share of which that was said before, from 0 to 1; NULL where none was.';
+COMMENT ON COLUMN prediction_quality.median_precision IS 'The precision of going by the median of the pipeline''s runs before, from when it begins or is due.';
