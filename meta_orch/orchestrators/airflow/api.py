@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from meta_orch.domain.time import Window
 from meta_orch.orchestrators.airflow.pages import Pages
 from meta_orch.orchestrators.airflow.paging import (
+    Key,
     OffsetPlace,
     read_offset_page,
     read_offset_pages,
@@ -131,10 +132,7 @@ class AirflowApi:
         return self._get("/dags/{dag_id}/tasks", dag_id=dag_id).rows("tasks", "a task")
 
     def newest_dag_versions(self) -> Iterator[Fields]:
-        """Versions of all DAGs, the newest first: their ids are UUIDs that begin with the time.
-
-        The reader may stop where it has seen enough.
-        """
+        """Versions of all DAGs, the newest first: their ids are UUIDs that begin with the time."""
         return self._offset_pages(
             "/dags/~/dagVersions", "dag_versions", "a DAG version", order_by="-id"
         )
@@ -194,10 +192,13 @@ class AirflowApi:
     def run(self, dag_id: str, run_id: str) -> Fields:
         return self._get("/dags/{dag_id}/dagRuns/{run_id}", dag_id=dag_id, run_id=run_id)
 
+    def newest_runs(self) -> Iterator[Fields]:
+        """Runs of all DAGs, the newest first, a hundred a request."""
+        return self._offset_pages(_RUNS, "dag_runs", "a DAG run", order_by="-id", key=_key_of_run)
+
     def latest_run(self, dag_id: str) -> Fields | None:
-        answer = self._get(
-            "/dags/{dag_id}/dagRuns", [("order_by", "-id"), ("limit", 1)], dag_id=dag_id
-        )
+        newest = [("order_by", "-id"), ("limit", 1)]
+        answer = self._get("/dags/{dag_id}/dagRuns", newest, dag_id=dag_id)
         return next(iter(answer.rows("dag_runs", "a DAG run")), None)
 
     def task_instances(self, runs: Collection[tuple[str, str]]) -> list[Fields]:
@@ -358,9 +359,7 @@ class AirflowApi:
             fields = answer.fields()
             return fields.rows("dag_runs", "a DAG run"), self._total(fields)
 
-        page = read_offset_page(
-            fetch, lambda row: f"{row.text('dag_id')}/{row.text('dag_run_id')}", place
-        )
+        page = read_offset_page(fetch, _key_of_run, place)
         return RunsPage(
             page.rows,
             None if page.next is None else RunsPlace(offset=page.next),
@@ -368,21 +367,32 @@ class AirflowApi:
         )
 
     def _offset_pages(
-        self, path: str, field: str, what: str, *, order_by: str, **names: str
+        self,
+        path: str,
+        field: str,
+        what: str,
+        *,
+        order_by: str,
+        key: Key | None = None,
+        **names: str,
     ) -> Iterator[Fields]:
         def fetch(offset: int) -> tuple[Sequence[Fields], int]:
             query = [("order_by", order_by), ("limit", self._page_size), ("offset", offset)]
             answer = self._get(path, query, **names)
             return answer.rows(field, what), self._total(answer)
 
-        key = order_by.removeprefix("-")
-        return read_offset_pages(fetch, lambda row: str(row.values.get(key)))
+        ordered = order_by.removeprefix("-")
+        return read_offset_pages(fetch, key or (lambda row: str(row.values.get(ordered))))
 
     def _total(self, answer: Fields) -> int:
         total = answer.get_integer("total_entries")
         if total is None:
             raise UnexpectedAnswer(self._transport.instance, f"{answer.what} has no total_entries")
         return total
+
+
+def _key_of_run(row: Fields) -> str:
+    return f"{row.text('dag_id')}/{row.text('dag_run_id')}"
 
 
 def write_instant(instant: datetime) -> str:

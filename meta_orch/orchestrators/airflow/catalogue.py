@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from uuid import UUID
 
 from meta_orch.domain.pipelines import Pipeline, PipelineKey
 from meta_orch.domain.readings import Catalogue
-from meta_orch.orchestrators.airflow.api import AirflowApi
+from meta_orch.orchestrators.airflow.api import LARGEST_PAGE, AirflowApi
 from meta_orch.orchestrators.airflow.dependencies import Dependencies
 from meta_orch.orchestrators.airflow.parse import (
     Place,
@@ -48,6 +49,8 @@ _UNVERSIONED_A_PASS = 50
 """Airflow 2 works a tenth of a second on each request for the password alone."""
 _DEFINITIONS_A_PASS = 300
 """Nine hundred requests: ten to twenty seconds, within a sensor's tick."""
+_RUNS_FOR = 10
+"""Where definitions of so many DAGs are read, a page of runs is."""
 _CLOCKS_DIFFER_BY = timedelta(minutes=10)
 """Several DAG processors may make versions; their clocks give the order of the versions' ids."""
 
@@ -178,19 +181,36 @@ class _Definitions:
     kept: Mapping[str, Pipeline]
     connections: int
 
-    def read(self, dag_ids: list[str]) -> dict[str, Pipeline]:
+    def read(self, dag_ids: Sequence[str]) -> dict[str, Pipeline]:
         """The pipelines by DAG id, without those that are gone meanwhile."""
+        latest_runs = self._latest_runs(dag_ids) if self.api.has_versions else {}
+
+        def read_one(dag_id: str) -> Pipeline | None:
+            return self._read_one(dag_id, latest_runs.get(dag_id))
+
         with ThreadPoolExecutor(self.connections, thread_name_prefix="airflow-dag") as pool:
             try:
-                read = dict(zip(dag_ids, pool.map(self._read_one, dag_ids), strict=True))
+                read = dict(zip(dag_ids, pool.map(read_one, dag_ids), strict=True))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
         return {dag_id: pipeline for dag_id, pipeline in read.items() if pipeline is not None}
 
-    def _read_one(self, dag_id: str) -> Pipeline | None:
+    def _latest_runs(self, dag_ids: Sequence[str]) -> Mapping[str, Fields]:
+        """Those among the newest runs of all DAGs, for a tenth of the requests that asking one by
+        one would take. At ten thousand DAGs these are what Airflow takes longest to answer."""
+        wanted = set(dag_ids)
+        found: dict[str, Fields] = {}
+        for run in islice(self.api.newest_runs(), len(wanted) // _RUNS_FOR * LARGEST_PAGE):
+            if run.text("dag_id") in wanted:
+                found.setdefault(run.text("dag_id"), run)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def _read_one(self, dag_id: str, latest_run: Fields | None) -> Pipeline | None:
         try:
-            return self._read_definition(dag_id)
+            return self._read_definition(dag_id, latest_run)
         except NotFound:
             return None
         except ServerFailed as error:
@@ -202,7 +222,7 @@ class _Definitions:
                 read_listed_pipeline(self.place, listed, self.kept.get(dag_id)), version=None
             )
 
-    def _read_definition(self, dag_id: str) -> Pipeline:
+    def _read_definition(self, dag_id: str, latest_run: Fields | None) -> Pipeline:
         details = self.api.dag_details(self.listed[dag_id])
         if not self.api.has_versions:
             pipeline = self._parse(details, lambda: self.api.latest_run(dag_id))
@@ -210,7 +230,8 @@ class _Definitions:
         version = details.get_object("latest_dag_version")
         name = read_version(version) if version else None
         # Before the tasks: a version that has been run by now cannot change any more.
-        latest_run = self.api.latest_run(dag_id)
+        if latest_run is None:
+            latest_run = self.api.latest_run(dag_id)
         pipeline = self._parse(details, lambda: latest_run)
         if name is not None and not _has_used(latest_run, name):
             name = f"{name}{_DRAFT}{_digest(pipeline)}"

@@ -156,6 +156,7 @@ class SimulatedAirflow:
         since = datetime.fromisoformat(query.get("updated_at_gte", "1970-01-01T00:00:00Z"))
         until = datetime.fromisoformat(query.get("updated_at_lte", "9999-01-01T00:00:00Z"))
         states = {value for name, value in request.query if name == "state"}
+        newest_first = query["order_by"] == "-id"
         found = sorted(
             (
                 run
@@ -163,12 +164,18 @@ class SimulatedAirflow:
                 if since <= run.updated_at <= until and (not states or run.state in states)
             ),
             key=lambda run: run.number,
+            reverse=newest_first,
         )
         limit = int(query["limit"])
         if not self.has_cursors or "cursor" not in query:
             offset = int(query.get("offset", 0))
             page = found[offset : offset + limit]
-            return Reply({"dag_runs": [_run(r) for r in page], "total_entries": len(found)})
+            # Who asks for the newest runs wants to know the versions that they used.
+            rows = [
+                _run(run) | (self._used_versions(run.dag_id) if newest_first else {})
+                for run in page
+            ]
+            return Reply({"dag_runs": rows, "total_entries": len(found)})
         if not re.fullmatch(r"\d*", query["cursor"]):
             return Reply({"detail": "Invalid cursor token"}, status=400)
         after = int(query["cursor"] or 0)
@@ -236,9 +243,15 @@ class SimulatedAirflow:
         return found[0] if found else None
 
     def _runs_of_dag(self, _: Request, dag_id: str) -> Reply:
-        dag = self.dags[dag_id]
-        runs = [{"dag_id": dag_id, "dag_versions": [_version(dag)]}] if dag.has_run else []
+        runs = (
+            [{"dag_id": dag_id} | self._used_versions(dag_id)] if self.dags[dag_id].has_run else []
+        )
         return Reply({"dag_runs": runs, "total_entries": len(runs)})
+
+    def _used_versions(self, dag_id: str) -> dict[str, Any]:
+        """Those that a run says it used."""
+        dag = self.dags.get(dag_id)
+        return {"dag_versions": [_version(dag)] if dag and dag.has_run else []}
 
     def _task_instances(self, request: Request, dag_id: str, run_id: str) -> Reply:
         return self._page_of_tasks(

@@ -67,6 +67,22 @@ def test_reading_again_costs_what_the_list_costs_and_three_requests_for_each_cha
     assert requests(known(changed))[1] == unchanged - 2 + 2 * 3
 
 
+def test_the_latest_runs_of_many_dags_are_found_among_the_newest_of_all(
+    airflow: SimulatedAirflow,
+) -> None:
+    """Two hundred and fifty DAGs, of which two hundred ran lately; the others are asked for."""
+    for number in range(200):
+        airflow.start(f"dag_{number:03}", "run")
+    asked: list[str] = []
+    airflow.before_each = lambda request: asked.append(request.path)
+    adapter = adapter_in_memory(airflow.answer)
+    first = adapter.read_catalogue({})
+    singly = [path.split("/")[-2] for path in asked if path.endswith("/dagRuns")]
+    assert singly.count("~") <= 3
+    assert sorted(set(singly) - {"~"}) == [f"dag_{number:03}" for number in range(200, 250)]
+    assert adapter.read_catalogue(known(first)) == first  # none of them is a draft
+
+
 def test_a_dag_that_was_never_run_is_read_anew_until_it_has_been(
     airflow: SimulatedAirflow,
 ) -> None:
