@@ -12,17 +12,15 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     AssetSelection,
-    DefaultScheduleStatus,
     MaterializeResult,
     MetadataValue,
     ScheduleDefinition,
     asset,
-    define_asset_job,
-    in_process_executor,
 )
 
 from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
+from meta_orch.defs.schedules import schedule_job
 from meta_orch.dependencies.lint import RULES, Rule, Violation
 from meta_orch.dependencies.reading import EdgeReport, read_report, renew_suggestions
 from meta_orch.domain.edges import Edge, EdgeKind, path_text
@@ -68,19 +66,13 @@ def build_edges(
             check_results=[_evaluate(rule, report.violations) for rule in Rule],
         )
 
-    job = define_asset_job(
+    schedule = schedule_job(
         JOB_NAME,
-        selection=AssetSelection.assets(EDGES_KEY),
-        description="Looks for edges in the history, and checks all edges.",
-        executor_def=in_process_executor,
-    )
-    schedule = ScheduleDefinition(
-        name=JOB_NAME,
-        job=job,
-        cron_schedule=config.suggestions.cron,
-        execution_timezone=config.suggestions.timezone,
-        default_status=DefaultScheduleStatus.RUNNING,
-        description="When edges are looked for: `suggestions.cron` in meta_orch.yaml.",
+        AssetSelection.assets(EDGES_KEY),
+        does="Looks for edges in the history, and checks all edges.",
+        cron=config.suggestions.cron,
+        timezone=config.suggestions.timezone,
+        key="suggestions.cron",
     )
     return edges, schedule
 

@@ -14,17 +14,15 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetSelection,
-    DefaultScheduleStatus,
     Failure,
     ScheduleDefinition,
     asset_check,
-    define_asset_job,
-    in_process_executor,
 )
 
 from meta_orch.config import InstanceConfig, MetaOrchConfig
 from meta_orch.defs import metadata, names
 from meta_orch.defs.connection import Connect
+from meta_orch.defs.schedules import schedule_job
 from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.runs import RunKey
 from meta_orch.store import Store
@@ -104,20 +102,14 @@ def build_reconciliation(
         context.log.info(_describe(found))
         return evaluate_reconciliation(found)
 
-    job = define_asset_job(
+    schedule = schedule_job(
         name,
-        selection=AssetSelection.checks(store_matches_server),
-        description=f"Compares the runs of {instance.name} with the store, and repairs it.",
+        AssetSelection.checks(store_matches_server),
+        does=f"Compares the runs of {instance.name} with the store, and repairs it.",
+        cron=config.reconciliation.cron,
+        timezone=config.reconciliation.timezone,
+        key="reconciliation.cron",
         tags={metadata.INSTANCE: instance.name},
-        executor_def=in_process_executor,
-    )
-    schedule = ScheduleDefinition(
-        name=name,
-        job=job,
-        cron_schedule=config.reconciliation.cron,
-        execution_timezone=config.reconciliation.timezone,
-        default_status=DefaultScheduleStatus.RUNNING,
-        description="When the store is compared: `reconciliation.cron` in meta_orch.yaml.",
     )
     return store_matches_server, schedule
 

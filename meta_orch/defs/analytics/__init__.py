@@ -7,10 +7,7 @@ from typing import Final
 from dagster import (
     AssetsDefinition,
     AssetSelection,
-    DefaultScheduleStatus,
     ScheduleDefinition,
-    define_asset_job,
-    in_process_executor,
 )
 
 from meta_orch.config import MetaOrchConfig
@@ -24,6 +21,7 @@ from meta_orch.defs.analytics.reports import build_report
 from meta_orch.defs.analytics.resources import JOB_NAME as RESOURCES_JOB_NAME
 from meta_orch.defs.analytics.resources import build_resources
 from meta_orch.defs.analytics.slas import build_slas
+from meta_orch.defs.schedules import schedule_job
 from meta_orch.reports.model import Period
 from meta_orch.store import Store
 
@@ -48,19 +46,13 @@ def build_analytics(
         build_predictions(config, store, clock),
         build_conflicts(config, store, clock),
     ]
-    job = define_asset_job(
+    schedule = schedule_job(
         JOB_NAME,
-        selection=AssetSelection.assets(*assets),
-        description="Works out anew what the history tells.",
-        executor_def=in_process_executor,
-    )
-    schedule = ScheduleDefinition(
-        name=JOB_NAME,
-        job=job,
-        cron_schedule=settings.cron,
-        execution_timezone=settings.timezone,
-        default_status=DefaultScheduleStatus.RUNNING,
-        description="When the history is analysed: `analytics.cron` in meta_orch.yaml.",
+        AssetSelection.assets(*assets),
+        does="Works out anew what the history tells.",
+        cron=settings.cron,
+        timezone=settings.timezone,
+        key="analytics.cron",
     )
     others = [
         build_resources(config, store, clock),

@@ -9,13 +9,10 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     AssetSelection,
-    DefaultScheduleStatus,
     MaterializeResult,
     MetadataValue,
     ScheduleDefinition,
     asset,
-    define_asset_job,
-    in_process_executor,
 )
 
 from meta_orch.alerts.announcing import announce
@@ -23,6 +20,7 @@ from meta_orch.config import MetaOrchConfig
 from meta_orch.defs import metadata
 from meta_orch.defs.analytics.group import GROUP
 from meta_orch.defs.incidents import INCIDENTS_KEY
+from meta_orch.defs.schedules import schedule_job
 from meta_orch.reports.incidents.publishing import make_incident_report, publish_incidents
 from meta_orch.reports.model import Period
 from meta_orch.store import Store
@@ -77,18 +75,12 @@ def build_incident_report(
             )
         )
 
-    job = define_asset_job(
+    schedule = schedule_job(
         JOB_NAME,
-        selection=AssetSelection.assets(INCIDENT_REPORT_KEY),
-        description="Makes the report of the incidents of the last seven days that are over.",
-        executor_def=in_process_executor,
-    )
-    schedule = ScheduleDefinition(
-        name=JOB_NAME,
-        job=job,
-        cron_schedule=config.reports.incidents_cron,
-        execution_timezone=config.reports.timezone,
-        default_status=DefaultScheduleStatus.RUNNING,
-        description="When it is made: `reports.incidents_cron` in meta_orch.yaml.",
+        AssetSelection.assets(INCIDENT_REPORT_KEY),
+        does="Makes the report of the incidents of the last seven days that are over.",
+        cron=config.reports.incidents_cron,
+        timezone=config.reports.timezone,
+        key="reports.incidents_cron",
     )
     return incident_report, schedule

@@ -9,13 +9,10 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     AssetSelection,
-    DefaultScheduleStatus,
     MaterializeResult,
     MetadataValue,
     ScheduleDefinition,
     asset,
-    define_asset_job,
-    in_process_executor,
 )
 
 from meta_orch.alerts.announcing import announce
@@ -27,6 +24,7 @@ from meta_orch.defs.analytics.group import GROUP, watermark
 from meta_orch.defs.analytics.predictions import PREDICTIONS_KEY
 from meta_orch.defs.analytics.resources import RESOURCES_KEY
 from meta_orch.defs.analytics.slas import SLAS_KEY
+from meta_orch.defs.schedules import schedule_job
 from meta_orch.reports.collecting import collect_report
 from meta_orch.reports.model import Period, Report
 from meta_orch.reports.publishing import publish
@@ -101,21 +99,15 @@ def build_report(
             )
         )
 
-    job = define_asset_job(
-        JOB_NAMES[period],
-        selection=AssetSelection.assets(REPORT_KEYS[period]),
-        description=f"Makes the report of {_OF[period]}.",
-        executor_def=in_process_executor,
-    )
     settings = config.reports
-    key = "daily_cron" if period is Period.DAY else "weekly_cron"
-    schedule = ScheduleDefinition(
-        name=JOB_NAMES[period],
-        job=job,
-        cron_schedule=settings.daily_cron if period is Period.DAY else settings.weekly_cron,
-        execution_timezone=settings.timezone,
-        default_status=DefaultScheduleStatus.RUNNING,
-        description=f"When it is made: `reports.{key}` in meta_orch.yaml.",
+    is_daily = period is Period.DAY
+    schedule = schedule_job(
+        JOB_NAMES[period],
+        AssetSelection.assets(REPORT_KEYS[period]),
+        does=f"Makes the report of {_OF[period]}.",
+        cron=settings.daily_cron if is_daily else settings.weekly_cron,
+        timezone=settings.timezone,
+        key="reports.daily_cron" if is_daily else "reports.weekly_cron",
     )
     return report, schedule
 
