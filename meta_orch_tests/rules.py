@@ -26,13 +26,12 @@ _SECOND_HALF = (
 """Of the live tests, by the time that they take."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """With `--dist loadgroup`, as in the Makefile, two workers run a half of the live tests each: a
     worker starts servers of its own."""
-    for item in items:
-        if item.get_closest_marker("live") or item.get_closest_marker("browser"):
-            is_second = item.path.relative_to(_TESTS).as_posix().startswith(_SECOND_HALF)
-            item.add_marker(pytest.mark.xdist_group("second half" if is_second else "first half"))
+    if item.get_closest_marker("live") or item.get_closest_marker("browser"):
+        is_second = item.path.relative_to(_TESTS).as_posix().startswith(_SECOND_HALF)
+        item.add_marker(pytest.mark.xdist_group("second half" if is_second else "first half"))
 
 
 @pytest.hookimpl(wrapper=True)
