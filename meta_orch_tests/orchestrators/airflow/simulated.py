@@ -156,7 +156,8 @@ class SimulatedAirflow:
         since = datetime.fromisoformat(query.get("updated_at_gte", "1970-01-01T00:00:00Z"))
         until = datetime.fromisoformat(query.get("updated_at_lte", "9999-01-01T00:00:00Z"))
         states = {value for name, value in request.query if name == "state"}
-        newest_first = query["order_by"] == "-id"
+        if query["order_by"] == "-id":
+            return self._list_newest_runs(query)
         found = sorted(
             (
                 run
@@ -164,18 +165,12 @@ class SimulatedAirflow:
                 if since <= run.updated_at <= until and (not states or run.state in states)
             ),
             key=lambda run: run.number,
-            reverse=newest_first,
         )
         limit = int(query["limit"])
         if not self.has_cursors or "cursor" not in query:
             offset = int(query.get("offset", 0))
             page = found[offset : offset + limit]
-            # Who asks for the newest runs wants to know the versions that they used.
-            rows = [
-                _run(run) | (self._used_versions(run.dag_id) if newest_first else {})
-                for run in page
-            ]
-            return Reply({"dag_runs": rows, "total_entries": len(found)})
+            return Reply({"dag_runs": [_run(r) for r in page], "total_entries": len(found)})
         if not re.fullmatch(r"\d*", query["cursor"]):
             return Reply({"detail": "Invalid cursor token"}, status=400)
         after = int(query["cursor"] or 0)
@@ -241,6 +236,19 @@ class SimulatedAirflow:
     def _find(self, dag_id: str, run_id: str) -> SimulatedRun | None:
         found = [run for run in self.runs if (run.dag_id, run.run_id) == (dag_id, run_id)]
         return found[0] if found else None
+
+    def _list_newest_runs(self, query: Mapping[str, str]) -> Reply:
+        """With the versions that they used; after them the runs of DAGs that ran some time."""
+        runs = [_run(run) for run in sorted(self.runs, key=lambda run: -run.number)]
+        listed = {run["dag_id"] for run in runs}
+        runs += [
+            {"dag_id": dag.dag_id, "dag_run_id": "some_time"}
+            for dag in self.dags.values()
+            if dag.has_run and dag.dag_id not in listed
+        ]
+        offset, limit = int(query["offset"]), int(query["limit"])
+        page = [run | self._used_versions(run["dag_id"]) for run in runs[offset:][:limit]]
+        return Reply({"dag_runs": page, "total_entries": len(runs)})
 
     def _runs_of_dag(self, _: Request, dag_id: str) -> Reply:
         runs = (
