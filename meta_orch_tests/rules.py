@@ -7,31 +7,39 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Two busy cores are no fault of the code.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-_TESTS = Path(__file__).parent
-_SECOND_HALF = (
-    *("benchmarks/", "browser/", "orchestrators/"),
-    *("live/test_demo.py", "live/test_holds.py", "live/test_steering.py"),
+_SECOND_HALF = tuple(
+    f"meta_orch_tests/{place}"
+    for place in (
+        *("benchmarks/", "browser/", "orchestrators/"),
+        *("live/test_demo.py", "live/test_holds.py", "live/test_steering.py"),
+    )
 )
 """Of the live tests, by the time that they take."""
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+class _Halves(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return "second" if nodeid.startswith(_SECOND_HALF) else "first"
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
     """With `--dist loadgroup`, as in the Makefile, two workers run a half of the live tests each: a
-    worker starts servers of its own."""
-    if item.get_closest_marker("live") or item.get_closest_marker("browser"):
-        is_second = item.path.relative_to(_TESTS).as_posix().startswith(_SECOND_HALF)
-        item.add_marker(pytest.mark.xdist_group("second half" if is_second else "first half"))
+    worker starts servers of its own. (That of pytest-xdist puts all that has no mark by itself, and
+    with pytest 9.2 all that has one, too.)"""
+    return _Halves(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True)
