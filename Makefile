@@ -11,7 +11,7 @@ demo: .venv/demo.installed
 test: lint
 	.ci/install_programs
 	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "live or browser" $(ARGS)
+	$(BIN)/python -m pytest -m "live or browser" $(ARGS)
 
 test-fast: .venv/dev.installed
 	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)

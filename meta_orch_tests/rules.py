@@ -1,5 +1,5 @@
 """What holds for every test: no network but loopback, no settings from outside, no silent skip in
-CI; and which worker runs it. A pytest plugin, named in `conftest.py`."""
+CI. A pytest plugin, named in `conftest.py`."""
 
 from __future__ import annotations
 
@@ -11,35 +11,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 # Two busy cores are no fault of the code.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
-
-_SECOND_HALF = tuple(
-    f"meta_orch_tests/{place}"
-    for place in (
-        *("benchmarks/", "browser/", "orchestrators/"),
-        *("live/test_demo.py", "live/test_holds.py", "live/test_steering.py"),
-    )
-)
-"""Of the live tests, by the time that they take."""
-
-
-class _Halves(LoadScopeScheduling):
-    def _split_scope(self, nodeid: str) -> str:
-        return "second" if nodeid.startswith(_SECOND_HALF) else "first"
-
-
-@pytest.hookimpl
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
-    """With `--dist loadgroup`, as in the Makefile, two workers run a half of the live tests each: a
-    worker starts servers of its own. (That of pytest-xdist puts all that has no mark by itself, and
-    with pytest 9.2 all that has one, too.)"""
-    return _Halves(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -179,7 +179,7 @@ def test_a_failing_dag_is_one_incident_with_its_consequences_and_one_message(
     dagster.open("assets/airflow/settle_refunds?view=checks&checkDetail=last_run_succeeded")
     dagster.expect_text(re.compile(r"part of incident \d+: airflow/settle_refunds failed"))
     if demonstration.story is not None:
-        wait_until(lambda: bool(told(demonstration)), what="a message", timeout=60)
+        wait_until(lambda: bool(told(demonstration)), what="a message", timeout=180)
         (message,) = told(demonstration)
         assert message["title"].endswith("airflow/settle_refunds failed")
         assert "the bank has not delivered" in message["body"]
