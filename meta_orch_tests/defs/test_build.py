@@ -197,3 +197,13 @@ def test_importing_the_definitions_reads_nothing(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_definitions_imports_no_client_that_takes_long() -> None:
+    """Each is imported where it is called: a code location is loaded often."""
+    clients = ("airflow_client", "prefect", "openlineage", "matplotlib", "pandas", "ortools")
+    program = f"import sys, meta_orch.defs; print([c for c in {clients} if c in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -21,7 +21,7 @@ from openlineage.client.serde import Serde
 from openlineage.client.uuid import generate_new_uuid
 
 from meta_orch.domain.lineage import DatasetUse, JobName
-from meta_orch.openlineage import NotAnEvent, dataset_uses
+from meta_orch.openlineage.events import NotAnEvent, dataset_uses
 
 RECORDING = Path(__file__).parent / "recordings" / "airflow.jsonl"
 NOW = "2026-03-01T06:00:00+00:00"
