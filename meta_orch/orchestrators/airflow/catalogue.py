@@ -1,9 +1,9 @@
 """Reading every pipeline of an Airflow, at a price that follows what changed.
 
 The list of DAGs tells paused, owners, tags and next runs of a hundred DAGs a request. Time zone,
-asset condition and tasks take three requests a DAG, so they are read again only for a DAG whose
-definition changed. Airflow numbers definitions, with one catch: it makes a new version only when
-the last one has been run, and before that it changes the last one in place. So a version that
+asset condition and tasks take two requests a DAG or three, so they are read again only for a DAG
+whose definition changed. Airflow numbers definitions, with one catch: it makes a new version only
+when the last one has been run, and before that it changes the last one in place. So a version that
 nothing has run yet is a draft: its tasks are read again each time, its name carries a digest of
 what was read, and a run makes it final. Airflow 2 has no versions: all definitions are drafts.
 
@@ -202,16 +202,21 @@ class _Definitions:
     def _latest_runs(self, dag_ids: Sequence[str]) -> LatestRuns:
         """Those among the newest runs of all DAGs, for a tenth of the requests that asking one by
         one would take: at ten thousand DAGs these are what Airflow takes longest to answer. Where
-        all runs are among them, a DAG without any has None."""
+        all runs are among them, a DAG without any has None. A run that Airflow cannot list hides
+        only those after it: they are asked for one by one."""
         wanted = set(dag_ids)
         found: dict[str, Fields | None] = {}
         left = len(wanted) // _RUNS_FOR * LARGEST_PAGE
-        for run in islice(self.api.newest_runs(), left):
-            left -= 1
-            if run.text("dag_id") in wanted:
-                found.setdefault(run.text("dag_id"), run)
-            if len(found) == len(wanted):
-                break
+        try:
+            for run in islice(self.api.newest_runs(), left):
+                left -= 1
+                if run.text("dag_id") in wanted:
+                    found.setdefault(run.text("dag_id"), run)
+                if len(found) == len(wanted):
+                    break
+        except ServerFailed as error:
+            _log.info("%s; the latest runs are read one by one", error)
+            return found
         return dict.fromkeys(wanted) | found if left else found
 
     def _read_one(self, dag_id: str, latest_runs: LatestRuns) -> Pipeline | None:

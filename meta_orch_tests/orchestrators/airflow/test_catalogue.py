@@ -70,7 +70,7 @@ def test_reading_again_costs_what_the_list_costs_and_three_requests_for_each_cha
 def test_the_latest_runs_of_many_dags_are_found_among_the_newest_of_all(
     airflow: SimulatedAirflow,
 ) -> None:
-    """Where other runs are as many as a tenth of the requests gives, the rest is asked for."""
+    """Which takes a tenth of the requests at most; those that are not among them are asked."""
     asked: list[str] = []
     airflow.before_each = lambda request: asked.append(request.path)
     adapter = adapter_in_memory(airflow.answer)
@@ -91,6 +91,20 @@ def test_the_latest_runs_of_many_dags_are_found_among_the_newest_of_all(
     assert again == first
     rest = [*(f"dag_{number:03}" for number in range(200, 250)), "never_ran"]
     assert asked_for() == [*rest, *["~"] * 27]  # pages overlap
+
+
+def test_where_the_newest_runs_cannot_be_listed_each_dag_is_asked(
+    airflow: SimulatedAirflow,
+) -> None:
+    """Airflow answers 500 to a list with a run that does not turn into JSON."""
+    expected = adapter_in_memory(airflow.answer).read_catalogue({})
+
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/dags/~/dagRuns"):
+            return Reply({"detail": "Internal Server Error"}, status=500)
+        return airflow.answer(request)
+
+    assert adapter_in_memory(answer).read_catalogue({}) == expected
 
 
 def test_a_dag_that_was_never_run_is_read_anew_until_it_has_been(
