@@ -153,7 +153,8 @@ def outlook_of(
         expected = forecaster.through(links, window)
         if expected is not None:
             return _of(promise, outcome.at, expected.end, expected.because)
-        of_window = [r for r in known[links[0]].runs if r.due_at and window.start < r.due_at]
+        begun = known[links[0]].runs if links[0] in known else ()
+        of_window = [run for run in begun if run.due_at and window.start < run.due_at]
         if of_window and all(run.state.is_terminal for run in of_window):
             return Outlook(promise, outcome.at, 1.0, None, None, None, (path,))
         return None

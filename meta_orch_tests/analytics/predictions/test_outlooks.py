@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from meta_orch.analytics.predictions.hindsight import replay_deadlines
 from meta_orch.analytics.predictions.outlooks import Outlook, Seer
 from meta_orch.analytics.predictions.quality import refresh_quality
 from meta_orch.analytics.slas.promises import kept_promises
@@ -139,6 +140,18 @@ def test_freshness_is_foreseen(store: MemoryStore) -> None:
     found = look(store, TODAY + HOUR, config)
     assert found is not None
     assert (found.deadline, found.risk) == (TODAY + 3 * HOUR, 1)
+
+
+def test_a_chain_with_a_pipeline_that_is_not_there_is_not_foreseen(store: MemoryStore) -> None:
+    chain = ("fake/gone", str(REPORT.key))
+    sla = SlaConfig(name="end_to_end", chain=chain, finish_by="0 5 * * *")
+    config = CONFIG.model_copy(update={"slas": (sla,)})
+    assert look(store, TODAY + 2 * HOUR, config) is None
+    with store.read() as reader:
+        promises = kept_promises(reader, config.slas, TODAY + 6 * HOUR)
+        graph = GateMap(reader, config)
+    assert promises
+    replay_deadlines(store, graph, promises, risk_from=0.5)
 
 
 def test_news_are_learnt(store: MemoryStore) -> None:
