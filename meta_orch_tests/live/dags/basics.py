@@ -103,7 +103,7 @@ def paused():
     EmptyOperator(task_id="nothing")
 
 
-# Tried again, as on a busy machine Airflow may find its SQLite locked when it triggers.
+# Tried again: on a busy machine Airflow fails tasks for reasons of its own.
 @dag(schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
 def waits():
     """Is deferred for some seconds, then triggers another DAG."""
