@@ -37,6 +37,8 @@ METHOD = """
 
 _SECONDS_TO_QUIET = 5400
 _BETWEEN_TICKS = 1
+_SETTINGS = {"AIRFLOW__API__WORKERS": "2"}
+"""Airflow answers first readings of ten thousand DAGs for half an hour and more."""
 _CATALOGUE_EVERY = timedelta(minutes=5)
 
 
@@ -138,7 +140,9 @@ def _measure_past(
     kind: type[PastAirflow | PastPrefect], pipelines: int, settings: Settings, say: Say
 ) -> Found:
     say(f"{kind.type}: making {pipelines:,} pipelines")
-    past = kind(settings.folder / f"{kind.type}_{pipelines}_server", Extent(pipelines, RUNS))
+    past = kind(
+        settings.folder / f"{kind.type}_{pipelines}_server", Extent(pipelines, RUNS), _SETTINGS
+    )
     past.seed(datetime.now(UTC))
     with past:
         return _measure(past, pipelines, settings, say)

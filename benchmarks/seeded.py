@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -259,8 +260,14 @@ class SeededDagster(Seeded):
 class SeededPast(Subject):
     """Has runs behind it and does nothing but answer: what would start runs or tidy up is off."""
 
-    def __init__(self, folder: Path, extent: Extent) -> None:
+    def __init__(
+        self, folder: Path, extent: Extent, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Args:
+        settings: environment variables of the server's processes.
+        """
         self._folder = folder / "server"
+        self._settings = settings or {}
         self.extent = extent
 
     @abstractmethod
@@ -276,9 +283,13 @@ class PastAirflow(SeededPast):
     type = "airflow"
     _PASSWORD = "BENCHMARK_PAST_AIRFLOW_PASSWORD"  # noqa: S105  # the variable's name
 
-    def __init__(self, folder: Path, extent: Extent) -> None:
-        super().__init__(folder, extent)
-        self.server = self._airflow = _AirflowApi(self._folder, dags=folder / "dags")
+    def __init__(
+        self, folder: Path, extent: Extent, settings: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(folder, extent, settings)
+        self.server = self._airflow = _AirflowApi(
+            self._folder, dags=folder / "dags", settings=self._settings
+        )
         os.environ[self._PASSWORD] = self._airflow.password
 
     def seed(self, now: datetime) -> None:
@@ -349,8 +360,10 @@ class _AirflowApi(AirflowServer):
 class PastPrefect(SeededPast):
     type = "prefect"
 
-    def __init__(self, folder: Path, extent: Extent) -> None:
-        super().__init__(folder, extent)
+    def __init__(
+        self, folder: Path, extent: Extent, settings: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(folder, extent, settings)
         services = (
             "SCHEDULER",
             "LATE_RUNS",
@@ -359,7 +372,9 @@ class PastPrefect(SeededPast):
             "CANCELLATION_CLEANUP",
         )
         off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in services}
-        self.server = self._prefect = PrefectServer(self._folder, settings=off)
+        self.server = self._prefect = PrefectServer(
+            self._folder, settings={**off, **self._settings}
+        )
 
     def seed(self, now: datetime) -> None:
         seed_prefect(self._folder, self._prefect.environment, self.extent, now)
