@@ -3,24 +3,27 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-fast lint docs screenshots constraints pins benchmark clean
+.PHONY: demo test test-fast test-live lint docs screenshots constraints pins benchmark clean
 
 demo: .venv/demo.installed
 	$(BIN)/meta-orch demo $(ARGS)
 
-test: lint
-	.ci/install_programs
-	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
-	$(BIN)/python -m pytest -m "live or browser" $(ARGS)
+# One after the other; with `-j` beside each other, where the live tests, which wait for servers, go
+# first. These come last, and so does their closing line.
+test: lint test-fast test-live
 
 test-fast: .venv/dev.installed
-	$(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
+	nice $(BIN)/python -m pytest -n 2 -m "not live and not browser" $(ARGS)
+
+test-live: .venv/dev.installed
+	.ci/install_programs
+	$(BIN)/python -m pytest -m "live or browser" $(ARGS)
 
 lint: .venv/dev.installed
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports
+	nice $(BIN)/ruff check
+	nice $(BIN)/ruff format --check
+	nice $(BIN)/pyright --pythonpath $(BIN)/python
+	nice $(BIN)/lint-imports
 
 # Writes again what the code says of itself.
 docs: .venv/dev.installed

@@ -82,6 +82,7 @@ def test_every_target_of_make_on_a_page_is_one(page: Path) -> None:
 
 def test_what_the_readme_lets_people_type_is_what_make_runs() -> None:
     recipes = MAKEFILE.replace("$(BIN)", ".venv/bin").replace("$(PYTHON)", "python3")
+    recipes = recipes.replace("\tnice ", "\t")
     typed = [
         line
         for block in _blocks(ROOT / "README.md", "sh")
@@ -99,4 +100,4 @@ def test_every_check_that_make_test_runs_is_one_that_people_can_type() -> None:
     lint = MAKEFILE.partition("\nlint:")[2].partition("\n\n")[0].splitlines()[1:]
     assert lint
     for line in lint:
-        assert line.strip().replace("$(BIN)", ".venv/bin") in readme
+        assert line.removeprefix("\tnice ").replace("$(BIN)", ".venv/bin") in readme
