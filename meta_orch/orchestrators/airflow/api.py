@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from meta_orch.domain.time import Window
@@ -34,6 +34,8 @@ _RUNS_ONE_BY_ONE = 8
 """The task instances of so few runs are read run by run, those of more in one list by POST. Airflow
 writes an entry into its audit log for each such list, which is no more than its own writing where
 much runs; it also makes the request fail on SQLite while something else is being written."""
+_DATE_LAGS = timedelta(seconds=5)
+"""The `Date` of an answer has whole seconds, and uvicorn's may be one more behind."""
 OPEN_STATES = ("queued", "running")
 _RUNS = "/dags/~/dagRuns"
 
@@ -300,7 +302,7 @@ class AirflowApi:
         answer = self._transport.get(f"{self.root}/dags/{{dag_id}}", dag_id=dag_id)
         dag = answer.fields()
         logical_date, run_after = map(dag.get_instant, self.next_run)
-        return logical_date if run_after and run_after <= answer.sent_at else None
+        return logical_date if run_after and run_after <= answer.sent_at + _DATE_LAGS else None
 
     def create_run_in_place_of(self, dag_id: str, run_id: str, logical_date: datetime) -> None:
         """A run by hand; the scheduler makes none of its own for that logical date."""
