@@ -8,8 +8,8 @@ BIN := .venv/bin
 demo: .venv/demo.installed
 	$(BIN)/meta-orch demo $(ARGS)
 
-# One after the other; with `-j` beside each other, where the live tests, which wait for servers, go
-# first. These come last, and so does their closing line.
+# One after the other; with `-j` beside each other. What is niced then leaves the processor to the
+# live tests, which are the longest.
 test: lint test-fast test-live
 
 test-fast: .venv/dev.installed

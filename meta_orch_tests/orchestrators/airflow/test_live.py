@@ -1,4 +1,4 @@
-"""What a real Airflow has to show of a catalogue as large as the tests' server has not."""
+"""What only a real Airflow can show: that two ways of asking it tell the same."""
 
 from __future__ import annotations
 
