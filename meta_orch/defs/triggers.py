@@ -77,6 +77,7 @@ def build_trigger_sensor(
     )
     def triggers(context: SensorEvaluationContext) -> SensorResult:
         now = clock()
+        _fail_the_silent(context.instance, store, config.triggers, now)
         fired = evaluate_triggers(store, config, now, DagsterAssetWatch(context.instance))
         with store.read() as reader:
             waiting = reader.triggers.firings(is_open=True)
@@ -92,6 +93,26 @@ def build_trigger_sensor(
         return SensorResult(run_requests=requests, skip_reason=None if requests else said)
 
     return [triggers]
+
+
+def _fail_the_silent(
+    dagster: DagsterInstance, store: Store, triggers: Sequence[TriggerConfig], now: datetime
+) -> None:
+    """Fails the Dagster runs whose process died; nobody else does where Dagster does not monitor
+    runs."""
+    tags = {TRIGGER_TAG: [trigger.name for trigger in triggers]}
+    for record in dagster.get_run_records(RunsFilter(tags=tags, statuses=[*_WORKING])):
+        run = record.dagster_run
+        with store.read() as reader:
+            firing = reader.triggers.firing(run.tags.get(FIRING_TAG, ""))
+        signs = [record.update_timestamp]
+        if firing and firing.followed_at:
+            signs.append(firing.followed_at)
+        if now - max(signs) > SILENCE:
+            message = "It gave no sign of life."
+            if firing and firing.state.is_open:
+                message += " Another takes up what it followed."
+            dagster.report_run_failed(run, message)
 
 
 def _is_canceled(firing: Firing, runs: Mapping[str, Sequence[DagsterRun]]) -> bool:
@@ -145,7 +166,7 @@ def _requests(
     for firing in reversed(waiting):
         earlier = runs.get(firing.id, [])
         job = jobs.get(firing.target)
-        if job is None or not _is_free(firing, earlier, dagster, now):
+        if job is None or not _is_free(earlier, dagster, now):
             continue
         yield RunRequest(
             run_key=_run_key(firing, earlier),
@@ -174,21 +195,13 @@ def _runs_by_firing(
     return found
 
 
-def _is_free(
-    firing: Firing, runs: Sequence[DagsterRun], dagster: DagsterInstance, now: datetime
-) -> bool:
+def _is_free(runs: Sequence[DagsterRun], dagster: DagsterInstance, now: datetime) -> bool:
     """Whether no Dagster run works on it, and the last one has been over for long enough."""
     if not runs or runs[0].status is DagsterRunStatus.NOT_STARTED:
         return True
     last = runs[0]
-    record = dagster.get_run_record_by_id(last.run_id)
     if not last.is_finished:
-        signs = [firing.followed_at] if firing.followed_at else []
-        signs += [record.update_timestamp] if record else []
-        if last.status in _WORKING and now - max(signs, default=now) > SILENCE:
-            dagster.report_run_failed(
-                last, "It gave no sign of life, so another takes up what it followed."
-            )
         return False
+    record = dagster.get_run_record_by_id(last.run_id)
     ended = datetime.fromtimestamp(record.end_time, UTC) if record and record.end_time else now
     return now - ended >= min(_PAUSE * (2 ** (len(runs) - 1)) - _PAUSE, _LONGEST_PAUSE)

@@ -337,12 +337,38 @@ def test_a_dagster_run_that_gives_no_sign_of_life_is_given_up_and_another_follow
     company.wait(minutes=2)
     assert requests(company) == []
     company.wait(minutes=2)
-    assert requests(company) == []
+    (again,) = requests(company)
+    assert again.run_key != request.run_key
     run = company.dagster.get_run_by_id(silent.run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.FAILURE
-    (again,) = requests(company)
-    assert again.run_key != request.run_key
+
+
+def test_a_dagster_run_that_died_after_what_it_followed_had_ended_is_failed_and_none_follows(
+    company: World,
+) -> None:
+    succeed(company)
+    (request,) = requests(company)
+    job = company.load().resolve_job_def(str(request.job_name))
+    silent = company.dagster.create_run_for_job(
+        job, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED
+    )
+    company.wait(minutes=120)
+    ended = replace(firing(company), state=FiringState.SUCCEEDED, followed_at=company.now())
+    with company.store.write() as writer:
+        writer.triggers.save(ended)
+
+    def status() -> dg.DagsterRunStatus | None:
+        run = company.dagster.get_run_by_id(silent.run_id)
+        return run and run.status
+
+    company.wait(minutes=2)
+    assert requests(company) == []
+    assert status() is dg.DagsterRunStatus.STARTED
+    company.wait(minutes=2)
+    assert requests(company) == []
+    assert status() is dg.DagsterRunStatus.FAILURE
+    assert firing(company).state is FiringState.SUCCEEDED
 
 
 def test_a_dagster_run_that_was_made_and_not_launched_is_launched_by_its_key(

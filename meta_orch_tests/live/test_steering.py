@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,9 @@ class Company:
         tags = [{"key": "meta_orch/firing", "value": firing.id}]
         return self.dagster.graphql(RUNS, tags=tags)["runsOrError"]["results"]
 
+    def is_over(self, firing: Firing) -> bool:
+        return {run["status"] for run in self.dagster_runs(firing)} <= {"SUCCESS", "FAILURE"}
+
     def log(self, run_id: str) -> list[str]:
         events = self.dagster.graphql(LOG, run=run_id)["logsForRun"]["events"]
         return [event["message"] for event in events if "message" in event]
@@ -260,9 +264,11 @@ def test_a_run_starts_the_next_through_all_three_and_each_once(
 
     for trigger, firing in ended.items():
         assert firing.run_id, trigger
-        # One that the daemon was killed in the midst of launching is given up for another.
+        # One that was killed with the daemon is given up: for another where it still followed a
+        # run. After the third had fired, none was killed.
+        _wait(partial(company.is_over, firing), f"the Dagster runs of {trigger} to end")
         last, *given_up = company.dagster_runs(firing)
-        assert last["status"] == "SUCCESS"
+        assert last["status"] == "SUCCESS" or trigger != "third"
         assert {run["status"] for run in given_up} <= {"FAILURE"}
     (flow_run,) = _flow_runs(prefect_server, "sums", since)
     assert flow_run["parameters"]["left"] == 21
