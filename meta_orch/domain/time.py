@@ -14,7 +14,7 @@ def as_utc(instant: datetime) -> datetime:
     """
     if instant.tzinfo is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
-    return instant.astimezone(UTC)
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
 
 
 def parse_instant(text: str | None) -> datetime | None:

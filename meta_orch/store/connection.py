@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ import duckdb
 
 from meta_orch.store.compaction import Compaction, copy_into, free_share
 from meta_orch.store.engine import Attached, attach
-from meta_orch.store.errors import StoreBusy, StoreUnusable
+from meta_orch.store.errors import StoreBusy, StoreOutOfMemory, StoreUnusable
 from meta_orch.store.line import first_in_line
 from meta_orch.store.migrate import migrate, needs_migration
 from meta_orch.store.reader import StoreReader
@@ -83,10 +83,23 @@ class Store:
             StoreTooNew: a newer meta_orch wrote it.
             StoreUnusable: it cannot be opened, read or written, or is no store.
         """
-        with self._open(read_only=False) as connection:
-            connection.begin()
-            yield StoreWriter(connection)
-            connection.commit()
+        with self._write() as writer:
+            yield writer
+
+    def write_frugally(self, save: Callable[[StoreWriter], None]) -> None:
+        """`save` in one transaction as of `write`, with one thread and little memory: for what is
+        written all day beside other work. Where that is not enough, `save` is called once more,
+        with all there is.
+
+        Raises:
+            StoreBusy, StoreTooNew, StoreUnusable: as `write`.
+        """
+        try:
+            with self._write(frugal=True) as writer:
+                save(writer)
+        except StoreOutOfMemory:
+            with self._write() as writer:
+                save(writer)
 
     def compact(self, *, at_least: float = 0.2) -> Compaction | None:
         """Write the file anew without the room that is free in it. Others wait as they do for a
@@ -125,12 +138,21 @@ class Store:
         return Compaction(before, after)
 
     @contextmanager
-    def _open(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _write(self, *, frugal: bool = False) -> Iterator[StoreWriter]:
+        with self._open(read_only=False, frugal=frugal) as connection:
+            connection.begin()
+            yield StoreWriter(connection)
+            connection.commit()
+
+    @contextmanager
+    def _open(
+        self, *, read_only: bool, frugal: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + self._patience
         with self._turn(deadline):
             if not self.path.exists():
                 self._create()
-            file = self._attach(read_only=read_only, deadline=deadline)
+            file = self._attach(read_only=read_only, frugal=frugal, deadline=deadline)
             try:
                 if needs_migration(file.connection, self.path):
                     file.release()
@@ -140,6 +162,8 @@ class Store:
                         file.release()
                         file = self._attach(read_only=True, deadline=deadline)
                 yield file.connection
+            except duckdb.OutOfMemoryException as error:
+                raise StoreOutOfMemory(f"{self.path} cannot be used: {error}") from error
             except _FAULTS_OF_THE_FILE as error:
                 raise StoreUnusable(f"{self.path} cannot be used: {error}") from error
             finally:
@@ -164,16 +188,20 @@ class Store:
             held.discard(self.path)
             turn.release()
 
-    def _attach(self, *, read_only: bool, deadline: float) -> Attached:
+    def _attach(self, *, read_only: bool, deadline: float, frugal: bool = False) -> Attached:
         with first_in_line(self.path.parent, deadline) as is_first:
-            return self._attach_first(read_only=read_only, deadline=deadline, is_first=is_first)
+            return self._attach_first(
+                read_only=read_only, frugal=frugal, deadline=deadline, is_first=is_first
+            )
 
-    def _attach_first(self, *, read_only: bool, deadline: float, is_first: bool) -> Attached:
+    def _attach_first(
+        self, *, read_only: bool, deadline: float, is_first: bool, frugal: bool = False
+    ) -> Attached:
         """For who is first in line."""
         pause = _FIRST_PAUSE
         while is_first:
             try:
-                return attach(self.path, read_only=read_only)
+                return attach(self.path, read_only=read_only, frugal=frugal)
             except duckdb.IOException as error:
                 if _HELD_BY_ANOTHER not in str(error):
                     raise StoreUnusable(f"{self.path} cannot be opened: {error}") from error

@@ -14,71 +14,94 @@ from pathlib import Path
 import duckdb
 
 _NAME = "store"
+_FRUGAL = "SET threads = 1; SET memory_limit = '64MB'"
+"""By trial: with less, a part of a first load does not fit; with more, the process grows with what
+is stored."""
 _guard = threading.Lock()
-_idle: tuple[Path, duckdb.DuckDBPyConnection] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    path: Path
+    """The file that it is for."""
+    connection: duckdb.DuckDBPyConnection
+    memory_limit: str
+    """What it was made with. `RESET memory_limit` only says that it does so, up to DuckDB 1.5."""
+
+    def limit(self, *, frugal: bool) -> None:
+        everything = f"RESET threads; SET memory_limit = '{self.memory_limit}'"
+        self.connection.execute(_FRUGAL if frugal else everything)
+
+
+_idle: _Engine | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
     """A file that is held."""
 
-    path: Path
     connection: duckdb.DuckDBPyConnection
     """Its own database is the file; instants are read as UTC."""
-    engine: duckdb.DuckDBPyConnection
+    _engine: _Engine
 
     def release(self) -> None:
         """Let others have the file. What was begun and not committed is undone."""
         self.connection.close()
         try:
-            self.engine.execute(f"DETACH {_NAME}")
+            self._engine.connection.execute(f"DETACH {_NAME}")
         except duckdb.Error:  # of no use any more, such as after a fault
-            self.engine.close()
+            self._engine.connection.close()
         else:
-            _keep(self.path, self.engine)
+            _keep(self._engine)
 
 
-def attach(path: Path, *, read_only: bool) -> Attached:
-    """Raises `duckdb.IOException` where another process holds the file, or it is no database."""
+def attach(path: Path, *, read_only: bool, frugal: bool = False) -> Attached:
+    """Args:
+        frugal: with one thread and little memory.
+
+    Raises:
+        duckdb.IOException: another process holds the file, or it is no database.
+    """
     engine = _take(path)
-    connection = engine.cursor()  # with settings and temporary tables of its own
+    engine.limit(frugal=frugal)
+    connection = engine.connection.cursor()  # with settings and temporary tables of its own
     quoted = str(path).replace("'", "''")
     how = "READ_ONLY" if read_only else "READ_WRITE"
     try:
         connection.execute(f"ATTACH '{quoted}' AS {_NAME} (TYPE duckdb, {how})")
     except duckdb.Error:
         connection.close()
-        _keep(path, engine)
+        _keep(engine)
         raise
     connection.execute(f"USE {_NAME}")
-    return Attached(path, connection, engine)
+    return Attached(connection, engine)
 
 
-def _take(path: Path) -> duckdb.DuckDBPyConnection:
+def _take(path: Path) -> _Engine:
     global _idle  # one a process, as is what it keeps
     with _guard:
         kept, _idle = _idle, None
     if kept is not None:
-        of, engine = kept
-        if of == path:
-            return engine
-        engine.close()
-    engine = duckdb.connect(
+        if kept.path == path:
+            return kept
+        kept.connection.close()
+    connection = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",  # only adapters and alerts open sockets
             "temp_directory": f"{path}.tmp",  # as of a file that is opened by itself
         }
     )
-    engine.execute("SET GLOBAL TimeZone = 'UTC'")
-    return engine
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    ((memory_limit,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    return _Engine(path, connection, memory_limit)
 
 
-def _keep(path: Path, engine: duckdb.DuckDBPyConnection) -> None:
+def _keep(engine: _Engine) -> None:
     global _idle  # as above
     with _guard:
-        former, _idle = _idle, (path, engine)
+        former, _idle = _idle, engine
     if former is not None:
-        former[1].close()
+        former.connection.close()
 
 
 def close_idle() -> None:
@@ -87,7 +110,7 @@ def close_idle() -> None:
     with _guard:
         former, _idle = _idle, None
     if former is not None:
-        former[1].close()
+        former.connection.close()
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork

@@ -21,5 +21,9 @@ class StoreUnusable(StoreError):
     """The file cannot be opened, read or written, or is no store."""
 
 
+class StoreOutOfMemory(StoreUnusable):
+    """What was to be read or written takes more memory than there is."""
+
+
 class QueryFailed(StoreError):
     """SQL that was asked by hand is wrong, or would write."""

@@ -25,12 +25,15 @@ from meta_orch.store.collectors import CollectorStatus
 
 Document = dict[str, Any]
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode_sorted = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
+
 
 def to_text(document: Document) -> str:
     """The JSON text of a document. Half a surrogate pair, which no UTF-8 text can hold and some
     servers send in a message, becomes `?`."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace").decode("utf-8")
+    text = _encode(document)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def from_text(text: str) -> Document:
@@ -365,9 +368,9 @@ def _span(seconds: float | None) -> timedelta | None:
 
 def _json_text(value: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        return _encode_sorted(value)
     except ValueError:
-        return json.dumps(_without_nan(value), ensure_ascii=False, sort_keys=True)
+        return _encode_sorted(_without_nan(value))
 
 
 def _without_nan(value: Any) -> Any:

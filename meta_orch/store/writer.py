@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from meta_orch.store.triggering import TriggerWriter
 
 STATED = frozenset({EdgeKind.DATA, EdgeKind.TRIGGER, EdgeKind.DECLARED})
 """Kinds of edges that the catalogues and `meta_orch.yaml` tell."""
+_LONGEST_PARAMETER = 4_000_000  # characters
 _T = TypeVar("_T")
 
 
@@ -240,12 +241,25 @@ class StoreWriter(StoreReader):
             self._run("forget_former_attempts", documents=texts)
 
     def _merge(self, name: str, documents: Iterable[rows.Document], *, now: datetime) -> None:
-        texts = [rows.to_text(document) for document in documents]
-        if texts:
+        for texts in _in_parts(map(rows.to_text, documents)):
             self._run(name, documents=texts, now=now)
 
     def _run(self, name: str, **parameters: object) -> None:
         self._connection.execute(query(name), parameters)
+
+
+def _in_parts(texts: Iterable[str]) -> Iterator[list[str]]:
+    """DuckDB holds all of a parameter several times over."""
+    part: list[str] = []
+    size = 0
+    for text in texts:
+        part.append(text)
+        size += len(text)
+        if size >= _LONGEST_PARAMETER:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _by_key(items: Iterable[tuple[Hashable, _T]]) -> tuple[_T, ...]:

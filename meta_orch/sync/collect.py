@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from meta_orch.config.models import MetaOrchConfig
 from meta_orch.dependencies import known_edges
@@ -25,10 +26,10 @@ from meta_orch.store import STATED, CollectorStatus, Store, StoreWriter
 
 Clock = Callable[[], datetime]
 
-# A merge costs about the same for a page as for fifty, so pages are saved together; what a kill
-# costs is to read them again.
-_ROWS_AT_ONCE = 5_000
-_LONGEST_UNSAVED = timedelta(seconds=2)
+# A merge costs about the same for a page as for fifty, and so does what DuckDB does when the file
+# is let go, so pages are saved together; what a kill costs is to read them again.
+_ROWS_AT_ONCE = 15_000
+_LONGEST_UNSAVED = timedelta(seconds=5)
 _NO_CONFIG = MetaOrchConfig()
 
 
@@ -174,15 +175,14 @@ class _Reading:
                 return
             rows = len(self.unsaved.runs) + len(self.unsaved.task_runs)
             if rows >= _ROWS_AT_ONCE or now - saved_at >= _LONGEST_UNSAVED:
-                with self.store.write() as writer:
-                    self.save_changes(writer, now)
+                self.store.write_frugally(partial(self.save_changes, now=now))
+                self.unsaved = None
                 saved_at = now
         self.caught_up = True
 
     def save_changes(self, writer: StoreWriter, now: datetime) -> None:
         if self.unsaved:
             writer.save_changes(self.instance, self.unsaved, now)
-            self.unsaved = None
 
     def finish(
         self, now: datetime, poll_interval: timedelta, draw: Callable[[], float]
@@ -209,9 +209,12 @@ class _Reading:
                 retry_after=self.failures[0].retry_after,
             )
             status = replace(status, circuit=circuit)
-        with self.store.write() as writer:
+
+        def save(writer: StoreWriter) -> None:
             self.save_changes(writer, now)
             writer.save_collector(status)
+
+        self.store.write_frugally(save)
         if self.failures:
             first, *others = self.failures
             for other in others:

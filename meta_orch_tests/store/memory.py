@@ -47,6 +47,6 @@ class MemoryStore(Store):
         yield self._writer
 
     @contextmanager
-    def write(self) -> Iterator[StoreWriter]:
+    def _write(self, *, frugal: bool = False) -> Iterator[StoreWriter]:
         yield self._writer
         self.transactions += 1

@@ -13,7 +13,7 @@ import pytest
 
 from meta_orch.domain.pipelines import PipelineKey
 from meta_orch.domain.readings import Changes
-from meta_orch.store import Store, StoreBusy, StoreUnusable, line
+from meta_orch.store import Store, StoreBusy, StoreUnusable, StoreWriter, line
 from meta_orch.testing.builders import INSTANCE, NOON, make_run
 
 PATIENCE = 60.0
@@ -60,6 +60,40 @@ def test_what_was_written_is_there_for_the_next(store: Store) -> None:
         writer.save_changes(INSTANCE, Changes("c"), NOON)
     with Store(store.path).read() as reader:
         assert reader.cursor(INSTANCE) == "c"
+
+
+def test_what_takes_more_than_a_frugal_write_has_is_written_all_the_same(store: Store) -> None:
+    runs = tuple(
+        make_run(pipeline=f"{number}", parameters={"text": f"{number:04}" * 500_000})
+        for number in range(40)
+    )
+    tries: list[StoreWriter] = []
+
+    def save(writer: StoreWriter) -> None:
+        tries.append(writer)
+        writer.save_changes(INSTANCE, Changes("c", runs=runs), NOON)
+
+    store.write_frugally(save)
+    assert len(tries) == 2
+    store.write_frugally(lambda writer: writer.save_changes(INSTANCE, Changes("d"), NOON))
+    with store.read() as reader:
+        assert reader.cursor(INSTANCE) == "d"
+        assert reader.latest_runs() == {run.key.pipeline: run for run in runs}
+
+
+def test_a_frugal_write_that_ends_in_an_error_is_not_tried_again(store: Store) -> None:
+    tries: list[StoreWriter] = []
+
+    def save(writer: StoreWriter) -> None:
+        tries.append(writer)
+        writer.save_changes(INSTANCE, Changes("c"), NOON)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        store.write_frugally(save)
+    assert len(tries) == 1
+    with store.read() as reader:
+        assert reader.cursor(INSTANCE) is None
 
 
 def test_a_reader_cannot_write(store: Store) -> None:

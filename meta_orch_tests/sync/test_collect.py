@@ -221,7 +221,7 @@ def test_pages_are_saved_every_few_seconds(
     for number in range(2, 11):
         server.add_run(make_run(f"run_{number}"))
     assert read(clock=lambda: server.advance(timedelta(seconds=1))).runs == 10
-    assert store.transactions == 1 + 5 + 1, "the catalogue, five pairs of pages, how it went"
+    assert store.transactions == 1 + 2 + 1, "the catalogue, twice five pages, how it went"
 
 
 ERRORS = [error(INSTANCE, "no") for error in (Unreachable, LoginRefused, ServerFailed)]
