@@ -14,6 +14,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic_core import from_json
+
 from meta_orch.config.models import EnvironmentReference, Timeouts
 from meta_orch.domain.time import parse_instant
 from meta_orch.orchestrators.base import (
@@ -149,6 +151,13 @@ def _kind(value: Any) -> str:
     return _NAMES.get(type(value), "something else")
 
 
+def _read_json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:  # or what only the slower one reads, such as half a surrogate pair
+        return json.loads(body)
+
+
 def parse_json(instance: str, request: str, body: bytes) -> Any:
     """Read JSON.
 
@@ -156,7 +165,7 @@ def parse_json(instance: str, request: str, body: bytes) -> Any:
         UnexpectedAnswer: it is something else, and what it looks like.
     """
     try:
-        return json.loads(body)
+        return _read_json(body)
     except ValueError:
         begin = body[:1000].lstrip().lower()
         if not begin:
