@@ -125,17 +125,20 @@ def _measure_sizes(
 ) -> Iterator[Found]:
     """With the least runs, bare clients try several numbers of connections; with more, the best."""
     connections: Sequence[int] = _CONNECTIONS
-    for runs in settings.past_runs:
+    for runs, times in zip(settings.past_runs, settings.past_loads, strict=True):
         extent = Extent(settings.past_pipelines, runs)
         past = kind(settings.folder / f"{kind.type}_{runs}", extent)
-        found = _measure(past, connections, settings, say)
+        found = _measure(past, connections, times, settings, say)
         connections = (found.best,)
         yield found
 
 
-def _measure(past: SeededPast, connections: Sequence[int], settings: Settings, say: Say) -> Found:
+def _measure(
+    past: SeededPast, connections: Sequence[int], times: int, settings: Settings, say: Say
+) -> Found:
     """Args:
     connections: how many the pages are read over by bare clients, one number after the other.
+    times: how often all is read, by them and by meta_orch.
     """
     runs = past.extent.runs
     say(f"{past.type}: making {runs:,} runs")
@@ -149,8 +152,7 @@ def _measure(past: SeededPast, connections: Sequence[int], settings: Settings, s
             pages = [each for each in proxy.exchanges if past.is_page(each.target)]
         raw: dict[int, list[float]] = {count: [] for count in connections}
         loads: list[Mapping[str, float]] = []
-        repetitions = 1 if runs > settings.past_runs[0] else settings.past_loads
-        for number in range(repetitions):
+        for number in range(times):
             for count in connections:
                 say(f"{version}: {runs:,} runs raw, {count} at once")
                 raw[count].append(

@@ -25,8 +25,8 @@ class Settings:
     past_pipelines: int = 100
     past_runs: tuple[int, ...] = (20_000, 120_000)
     """Numbers of runs that real servers have behind them, rising."""
-    past_loads: int = 3
-    """Of the least number of them, each into an empty store."""
+    past_loads: tuple[int, ...] = (3, 2)
+    """How often each number of them is read, into an empty store each time."""
     mirrored: tuple[tuple[int, int], ...] = ((1_000, 100), (10_000, 100))
     """Numbers of pipelines, and of runs that each has behind it, that Dagster is to show."""
     newcomers: int = 20
@@ -60,7 +60,7 @@ class Settings:
             dagster_pipelines=(3,),
             past_pipelines=10,
             past_runs=(250,),
-            past_loads=1,
+            past_loads=(1,),
             mirrored=((60, 5),),
             newcomers=2,
             intervals=(5_000,),

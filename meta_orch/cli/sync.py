@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,7 @@ def _collect(
         console.status(f"{instance.name}: connecting ...") as status,
         connect(instance) as orchestrator,
     ):
+        gc.freeze()  # what is imported by now stays: no need to look through it again and again
         while total is None or not (total.caught_up or _now() >= deadline):
             latest = collect(
                 orchestrator,
