@@ -12,6 +12,8 @@ from meta_orch.demo.servers import Airflow2Server, AirflowServer, PrefectServer
 from meta_orch.store import connection
 
 pytest_plugins = ["meta_orch_tests.rules"]
+SHARED = ["dagster_server", "subject", "airflow_server", "prefect_server", "airflow_2_server"]
+"""Fixtures that start servers which run on for others; the last of them for the fewest tests."""
 
 LIVE = Path(__file__).parent / "live"
 DAGS = ["classic", "manual", "fails", "mapped", "produces_raw", "cleans_raw", "paused", "waits"]
@@ -19,6 +21,23 @@ DEPLOYMENTS = [
     *("sums/manual", "mapped/manual", "parent/manual", "fails/manual"),
     *("scheduled/by-cron", "scheduled/by-interval", "scheduled/by-rrule", "scheduled/paused"),
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Even an idle server takes its part of the processor, so the tests that share some come last,
+    in the order of `SHARED`."""
+    items.sort(key=_last_shared)
+
+
+def _last_shared(item: pytest.Item) -> int:
+    """From 1; 0 for a test that asks for none. One may ask for it by its name as a parameter."""
+    asked = getattr(item, "fixturenames", ())
+    places = (
+        place
+        for place, name in enumerate(SHARED, 1)
+        if name in asked or item.name.endswith(f"[{name}]")
+    )
+    return max(places, default=0)
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,17 @@ def _wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
     assert text in log.read_text(), log.read_text()
 
 
+def _wait_for_many(process: subprocess.Popen[bytes], log: Path) -> list[psutil.Process]:
+    """Its processes, once most of them have been started."""
+    wait_until(
+        lambda: process.poll() is not None or len(_all_of(process)) >= MANY,
+        what=f"{MANY} processes",
+        timeout=400,
+    )
+    assert process.poll() is None, log.read_text()
+    return _all_of(process)
+
+
 def _all_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
@@ -87,9 +98,7 @@ def test_until_ready_ends_well_once_dagster_shows_everything(tmp_path: Path) -> 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_in_the_middle_ends_every_process(tmp_path: Path, number: signal.Signals) -> None:
     with _demo(tmp_path) as (process, log):
-        _wait_for(UP, log, process)
-        started = _all_of(process)
-        assert len(started) >= MANY
+        started = _wait_for_many(process, log)
         process.send_signal(number)
         assert process.wait(timeout=60) != 0
         # Of SIGKILL it learns nothing: its supervisors do, and take their time to end the rest.
