@@ -29,17 +29,24 @@ METHOD = """
     in a process of its own that has read the catalogue before. Its CPU seconds are beyond imports,
     its memory is the peak of the whole process.
 
-    The yardstick is the server itself: the same requests, byte for byte, sent by bare HTTP clients
-    over one to eight connections, with more runs over as many as were best, their answers thrown
-    away. The least of these is what the server takes to give the pages; the reading is compared to
-    it.
+    The yardstick is the server itself: the same requests, byte for byte, sent by bare HTTP clients,
+    their answers thrown away. Both tried one to eight connections once, with the fewer runs; either
+    reads over as many as were its best, one after the other in turn, the bare clients first and
+    last.
 
     Client, collector and server share the machine's two cores.
 """
 
 ROOT = Path(__file__).parent.parent
-_CONNECTIONS = (1, 2, 4, 8)
 _TASKS = ("/taskInstances", "/task_runs/")
+
+
+@dataclass(frozen=True)
+class Connections:
+    """How many the requests are under way over at once."""
+
+    raw: int
+    meta_orch: int
 
 
 @dataclass(frozen=True)
@@ -47,33 +54,28 @@ class Found:
     version: str
     extent: Extent
     requests: int
-    raw: Mapping[int, Sample]
-    """Wall seconds of all pages, by the number of connections."""
+    connections: Connections
+    raw: Sample
+    """Wall seconds of all pages."""
     raw_runs: float
     raw_tasks: float
-    """Wall seconds of either kind of page, at the best number of connections."""
+    """Wall seconds of either kind of page."""
     wall: Sample
     cpu: Sample
     server_cpu: Sample
     megabytes: Sample
     missed: int
 
-    @property
-    def best(self) -> int:
-        """The number of connections that the pages were read over soonest."""
-        return min(self.raw, key=lambda connections: self.raw[connections].median)
-
     def row(self) -> tuple[object, ...]:
-        best = self.best
-        raw = self.raw[best]
         return (
             self.version,
             f"{self.extent.runs:,}",
             f"{self.requests:,}",
-            raw,
-            best,
+            self.raw,
+            self.connections.raw,
             self.wall,
-            f"{100 * raw.median / self.wall.median:.0f}%",
+            self.connections.meta_orch,
+            f"{100 * self.raw.median / self.wall.median:.0f}%",
             self.cpu,
             self.server_cpu,
             f"{self.megabytes.median:.0f}",
@@ -82,30 +84,38 @@ class Found:
 
     def rates(self) -> tuple[object, ...]:
         runs, task_runs = self.extent.runs, self.extent.runs * self.extent.tasks
-        by_connections = ", ".join(
-            f"{count}: {(runs + task_runs) / seconds.median:,.0f}"
-            for count, seconds in self.raw.items()
-        )
         return (
             self.version,
             f"{runs:,}",
             f"{runs / self.raw_runs:,.0f}",
             f"{task_runs / self.raw_tasks:,.0f}" if self.raw_tasks else "",
-            by_connections,
+            f"{(runs + task_runs) / self.raw.median:,.0f}",
             f"{(runs + task_runs) / self.wall.median:,.0f}",
         )
 
 
 def run(settings: Settings, say: Say) -> Sequence[Table]:
-    found = [
-        each for kind in (PastAirflow, PastPrefect) for each in _measure_sizes(kind, settings, say)
-    ]
+    found: list[Found] = []
+    tried: list[tuple[object, ...]] = []
+    for kind in (PastAirflow, PastPrefect):
+        connections: Connections | None = None
+        for runs, times in zip(settings.past_runs, settings.past_loads, strict=True):
+            extent = Extent(settings.past_pipelines, runs)
+            past = kind(settings.folder / f"{kind.type}_{runs}", extent)
+            say(f"{kind.type}: making {runs:,} runs")
+            past.seed(datetime.now(UTC))
+            with past:
+                reading = _Reading(past, settings.folder, say)
+                if connections is None:
+                    connections, rows = _try(reading, settings.past_connections)
+                    tried += rows
+                found.append(_measure(reading, connections, times))
     return [
         Table(
             "Seconds to read all runs and task runs",
             (
                 *("server", "runs", "requests", "raw s", "at connections", "meta_orch s"),
-                *("of the raw rate", "CPU s", "the server's", "MB", "missed"),
+                *("at connections", "of the raw rate", "CPU s", "the server's", "MB", "missed"),
             ),
             [each.row() for each in found],
         ),
@@ -113,67 +123,56 @@ def run(settings: Settings, say: Say) -> Sequence[Table]:
             "Rows a second",
             (
                 *("server", "runs", "raw: runs alone", "raw: task runs alone"),
-                *("raw: all, by connections", "meta_orch: all"),
+                *("raw: all", "meta_orch: all"),
             ),
             [each.rates() for each in found],
+        ),
+        Table(
+            "Connections tried, seconds",
+            ("server", "runs", "connections", "raw s", "meta_orch s"),
+            tried,
         ),
     ]
 
 
-def _measure_sizes(
-    kind: type[PastAirflow | PastPrefect], settings: Settings, say: Say
-) -> Iterator[Found]:
-    """With the least runs, bare clients try several numbers of connections; with more, the best."""
-    connections: Sequence[int] = _CONNECTIONS
-    for runs, times in zip(settings.past_runs, settings.past_loads, strict=True):
-        extent = Extent(settings.past_pipelines, runs)
-        past = kind(settings.folder / f"{kind.type}_{runs}", extent)
-        found = _measure(past, connections, times, settings, say)
-        connections = (found.best,)
-        yield found
+def _try(
+    reading: _Reading, numbers: Sequence[int]
+) -> tuple[Connections, Sequence[tuple[object, ...]]]:
+    """The best numbers of connections, and a row for each that was tried."""
+    raw = {number: reading.raw(number) for number in numbers}
+    loads = {number: reading.load(number)["wall"] for number in numbers}
+    rows = [
+        (
+            reading.version,
+            f"{reading.past.extent.runs:,}",
+            number,
+            Sample.of([raw[number]]),
+            Sample.of([loads[number]]),
+        )
+        for number in numbers
+    ]
+    return Connections(min(raw, key=raw.__getitem__), min(loads, key=loads.__getitem__)), rows
 
 
-def _measure(
-    past: SeededPast, connections: Sequence[int], times: int, settings: Settings, say: Say
-) -> Found:
+def _measure(reading: _Reading, connections: Connections, times: int) -> Found:
     """Args:
-    connections: how many the pages are read over by bare clients, one number after the other.
-    times: how often all is read, by them and by meta_orch.
+    times: how often all is read by meta_orch, and by bare clients between and around that.
     """
-    runs = past.extent.runs
-    say(f"{past.type}: making {runs:,} runs")
-    past.seed(datetime.now(UTC))
-    with past:
-        version = past.version()
-        say(f"{version}: noting the requests for {runs:,} runs")
-        with CountingProxy(past.server.url) as proxy:
-            _load(past, settings.folder / f"{past.type}_{runs}_noted", proxy.url)
-            server = proxy.server
-            pages = [each for each in proxy.exchanges if past.is_page(each.target)]
-        raw: dict[int, list[float]] = {count: [] for count in connections}
-        loads: list[Mapping[str, float]] = []
-        for number in range(times):
-            for count in connections:
-                say(f"{version}: {runs:,} runs raw, {count} at once")
-                raw[count].append(
-                    measure(lambda count=count: _replay(server, pages, count))[1].wall
-                )
-            say(f"{version}: {runs:,} runs by meta_orch")
-            folder = settings.folder / f"{past.type}_{runs}_{number}"
-            loads.append(_load(past, folder, past.server.url))
-        best = min(raw, key=lambda count: sum(raw[count]))
-        task_pages = [page for page in pages if any(part in page.target for part in _TASKS)]
-        run_pages = [page for page in pages if page not in task_pages]
-        raw_runs = measure(lambda: _replay(server, run_pages, best))[1].wall
-        raw_tasks = measure(lambda: _replay(server, task_pages, best))[1].wall
-    expected = runs * (1 + past.extent.tasks)
+    raw = [reading.raw(connections.raw)]
+    loads: list[Mapping[str, float]] = []
+    for _ in range(times):
+        loads.append(reading.load(connections.meta_orch))
+        raw.append(reading.raw(connections.raw))
+    extent = reading.past.extent
+    expected = extent.runs * (1 + extent.tasks)
     return Found(
-        version,
-        past.extent,
-        len(pages),
-        {count: Sample.of(seconds) for count, seconds in raw.items()},
-        raw_runs,
-        raw_tasks,
+        reading.version,
+        extent,
+        len(reading.pages),
+        connections,
+        Sample.of(raw),
+        reading.raw(connections.raw, tasks=False),
+        reading.raw(connections.raw, tasks=True),
         *(
             Sample.of(load[name] for load in loads)
             for name in ("wall", "cpu", "server_cpu", "megabytes")
@@ -182,11 +181,52 @@ def _measure(
     )
 
 
-def _load(past: SeededPast, folder: Path, url: str) -> Mapping[str, float]:
+class _Reading:
+    """All pages of a server that runs, and two ways to read them."""
+
+    def __init__(self, past: SeededPast, folder: Path, say: Say) -> None:
+        self.past = past
+        self.version = past.version()
+        self._folder = folder
+        self._say = say
+        self._loads = 0
+        with CountingProxy(past.server.url) as proxy:
+            self._load(proxy.url, connections=4)
+            self._server = proxy.server
+            self.pages = [each for each in proxy.exchanges if past.is_page(each.target)]
+
+    def raw(self, connections: int, *, tasks: bool | None = None) -> float:
+        """Wall seconds of bare clients.
+
+        Args:
+            tasks: only the pages with task runs, or only those without.
+        """
+        self._say(f"{self.version}: {self.past.extent.runs:,} runs raw, {connections} at once")
+        pages = [page for page in self.pages if tasks in (None, _is_of_tasks(page))]
+        return measure(lambda: _replay(self._server, pages, connections))[1].wall
+
+    def load(self, connections: int) -> Mapping[str, float]:
+        """What a first load takes, and how much it read."""
+        runs = f"{self.past.extent.runs:,} runs"
+        self._say(f"{self.version}: {runs} by meta_orch, {connections} at once")
+        return self._load(self.past.server.url, connections)
+
+    def _load(self, url: str, connections: int) -> Mapping[str, float]:
+        self._loads += 1
+        past = self.past
+        folder = self._folder / f"{past.type}_{past.extent.runs}_{self._loads}"
+        return _load(past, folder, url, connections)
+
+
+def _is_of_tasks(page: Exchange) -> bool:
+    return any(part in page.target for part in _TASKS)
+
+
+def _load(past: SeededPast, folder: Path, url: str, connections: int) -> Mapping[str, float]:
     """Read everything into an empty store in `folder`."""
     folder.mkdir()
-    config = past.config(url, lookback="31d").model_dump(mode="json")
-    wanted = ("name", "type", "url", "login", "lookback")
+    config = past.config(url, lookback="31d", connections=connections).model_dump(mode="json")
+    wanted = ("name", "type", "url", "login", "lookback", "connections")
     configuration = folder / "meta_orch.yaml"
     configuration.write_text(json.dumps({"instances": [{name: config[name] for name in wanted}]}))
     command = [sys.executable, "-m", "benchmarks.programs.initial_load", str(configuration)]

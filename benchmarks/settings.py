@@ -25,8 +25,10 @@ class Settings:
     past_pipelines: int = 100
     past_runs: tuple[int, ...] = (20_000, 120_000)
     """Numbers of runs that real servers have behind them, rising."""
-    past_loads: tuple[int, ...] = (3, 2)
+    past_loads: tuple[int, ...] = (5, 2)
     """How often each number of them is read, into an empty store each time."""
+    past_connections: tuple[int, ...] = (1, 2, 4, 8)
+    """Numbers of connections that are tried once, to read over the best."""
     mirrored: tuple[tuple[int, int], ...] = ((1_000, 100), (10_000, 100))
     """Numbers of pipelines, and of runs that each has behind it, that Dagster is to show."""
     newcomers: int = 20
@@ -61,6 +63,7 @@ class Settings:
             past_pipelines=10,
             past_runs=(250,),
             past_loads=(1,),
+            past_connections=(2,),
             mirrored=((60, 5),),
             newcomers=2,
             intervals=(5_000,),

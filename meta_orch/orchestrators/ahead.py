@@ -1,8 +1,8 @@
 """Several requests under way at once, their answers in the order in which they were asked for.
 
 A server answers a few requests at once faster than one after the other, and goes on working while
-what it answered is parsed and stored. How many are under way, and how many answers wait, is
-bounded.
+what it answered is parsed and stored. How many are under way is bounded by the transport, how many
+answers wait is bounded here.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ T = TypeVar("T")
 Answer = Callable[[], T]
 """Waits for what was asked for, and gives it or raises what went wrong. May be called once."""
 
+_DECODING = 2
+"""Threads beyond the requests under way: while some decode answers, the server has enough to do."""
+
 
 class ReadAhead:
     """Makes requests on threads of its own. Closed, it ends them, at the latest when the requests
     under way are answered.
 
     Args:
-        connections: requests under way at once. With one there are no threads: each request is made
-            when its answer is waited for.
+        connections: requests that the transport lets be under way at once. With one there are no
+            threads: each request is made when its answer is waited for.
     """
 
     def __init__(self, connections: int) -> None:
-        self._pool = ThreadPoolExecutor(connections) if connections > 1 else None
+        self._pool = ThreadPoolExecutor(connections + _DECODING) if connections > 1 else None
         self._pages: _Pages[Any] | None = None
 
     def ask(self, request: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Answer[T]:
@@ -43,9 +46,8 @@ class ReadAhead:
     def pages(self, pages: Iterator[T], *, waiting: int) -> Generator[T, None, None]:
         """The same pages, read on while those before are worked on: at most `waiting` of them wait.
 
-        An error comes after the pages before it. What `pages` requests, it must request by `ask`,
-        or it is not within the bound on connections. Of one `ReadAhead` there may be one such
-        iterator; closing it stops `pages` after the page that it is at.
+        An error comes after the pages before it. Of one `ReadAhead` there may be
+        one such iterator; closing it stops `pages` after the page that it is at.
         """
         if self._pool is None:
             yield from pages
