@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 
@@ -35,4 +36,9 @@ class Airflow2Pages(Pages):
 
 
 def _path(*parts: str) -> str:
-    return "/".join(quote(part, safe="") for part in parts)
+    return "/".join(map(_quoted, parts))
+
+
+@lru_cache(maxsize=1000)  # the tasks of a run share most parts
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
