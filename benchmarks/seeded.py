@@ -260,6 +260,9 @@ class SeededDagster(Seeded):
 class SeededPast(Subject):
     """Has runs behind it and does nothing but answer: what would start runs or tidy up is off."""
 
+    connections: int = InstanceConfig.model_fields["connections"].default
+    """How many meta_orch reads over, as its documentation advises."""
+
     def __init__(
         self, folder: Path, extent: Extent, settings: Mapping[str, str] | None = None
     ) -> None:
@@ -359,6 +362,7 @@ class _AirflowApi(AirflowServer):
 
 class PastPrefect(SeededPast):
     type = "prefect"
+    connections = 2
 
     def __init__(
         self, folder: Path, extent: Extent, settings: Mapping[str, str] | None = None

@@ -25,10 +25,10 @@ class Settings:
     past_pipelines: int = 100
     past_runs: tuple[int, ...] = (20_000, 120_000)
     """Numbers of runs that real servers have behind them, rising."""
-    past_loads: tuple[int, ...] = (5, 2)
+    past_loads: tuple[int, ...] = (3, 1)
     """How often each number of them is read, into an empty store each time."""
     past_connections: tuple[int, ...] = (1, 2, 4, 8)
-    """Numbers of connections that are tried once, to read over the best."""
+    """Numbers of connections that bare clients try once, to read over the best."""
     mirrored: tuple[tuple[int, int], ...] = ((1_000, 100), (10_000, 100))
     """Numbers of pipelines, and of runs that each has behind it, that Dagster is to show."""
     newcomers: int = 20
