@@ -96,7 +96,7 @@ class Airflow2Server(AirflowServer):
             "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
             "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "1",
             "AIRFLOW__SCHEDULER__DAG_STALE_NOT_SEEN_DURATION": "5",
-            "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "2",
+            "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "30",  # what changed is read at once
             "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,
