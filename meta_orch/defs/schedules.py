@@ -1,11 +1,14 @@
 """Jobs that run at the times that `meta_orch.yaml` sets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from dagster import (
     AssetSelection,
     DefaultScheduleStatus,
+    RunRequest,
     ScheduleDefinition,
+    ScheduleEvaluationContext,
     define_asset_job,
     in_process_executor,
 )
@@ -20,6 +23,7 @@ def schedule_job(
     timezone: str,
     key: str,
     tags: Mapping[str, str] | None = None,
+    partition: Callable[[datetime], str] | None = None,
 ) -> ScheduleDefinition:
     """The schedule, which runs from the start, of a job of the same name.
 
@@ -27,6 +31,8 @@ def schedule_job(
         selection: the assets that the job makes, or the checks that it evaluates.
         does: what the job is for: a sentence.
         key: of the cron in `meta_orch.yaml`.
+        partition: gives the key of the partition that is made at a time of the schedule, also one
+            that Dagster catches up with.
     """
     job = define_asset_job(
         name,
@@ -35,6 +41,12 @@ def schedule_job(
         tags=tags,
         executor_def=in_process_executor,
     )
+
+    def request(context: ScheduleEvaluationContext) -> RunRequest:
+        if partition is None:
+            return RunRequest()
+        return RunRequest(partition_key=partition(context.scheduled_execution_time))
+
     return ScheduleDefinition(
         name=name,
         job=job,
@@ -42,4 +54,5 @@ def schedule_job(
         execution_timezone=timezone,
         default_status=DefaultScheduleStatus.RUNNING,
         description=f"Its time is `{key}` in meta_orch.yaml.",
+        execution_fn=request,
     )

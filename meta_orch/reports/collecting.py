@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from meta_orch.analytics.predictions.outlooks import Seer
@@ -23,6 +23,7 @@ from meta_orch.reports import findings
 from meta_orch.reports.model import (
     DemandCurve,
     Finding,
+    NotOver,
     Number,
     Period,
     Report,
@@ -30,7 +31,7 @@ from meta_orch.reports.model import (
 )
 from meta_orch.reports.timeline import build_timeline
 from meta_orch.store import StoreReader
-from meta_orch.store.reporting import DemandHour, Totals
+from meta_orch.store.reporting import DemandHour, PipelineTotals, Totals
 
 _DAY = timedelta(days=1)
 _HAIR = timedelta(microseconds=1)
@@ -41,12 +42,29 @@ _HOUR = 3600.0
 
 
 def period_window(
-    period: Period, now: datetime, timezone: str, *, until_now: bool = False
+    period: Period,
+    now: datetime,
+    timezone: str,
+    *,
+    until_now: bool = False,
+    last_day: date | None = None,
 ) -> Window:
     """The last day that is over in a time zone, or the last seven; or as long a time, up to now. A
-    day in which clocks change has 23 or 25 hours."""
+    day in which clocks change has 23 or 25 hours.
+
+    Args:
+        last_day: the day, or the last of the seven.
+
+    Raises:
+        NotOver: `last_day` is not over.
+    """
     zone = ZoneInfo(timezone)
-    end = now.astimezone(zone).date()
+    today = now.astimezone(zone).date()
+    if last_day and last_day >= today:
+        raise NotOver(
+            f"{last_day} is not over in {timezone}: the last day that is, is {today - _DAY}"
+        )
+    end = last_day + _DAY if last_day else today
     begin = end - (_DAY if period is Period.DAY else 7 * _DAY)
     midnight = time(tzinfo=zone)
     days = Window(datetime.combine(begin, midnight), datetime.combine(end, midnight))
@@ -60,23 +78,40 @@ def collect_report(
     now: datetime,
     *,
     until_now: bool = False,
+    last_day: date | None = None,
 ) -> Report:
-    """Of the last day, or the last seven, that are over; or as long, up to now."""
+    """Of the last day, or the last seven, that are over; or as long, up to now.
+
+    Args:
+        last_day: the day, or the last of the seven, of an earlier report.
+
+    Raises:
+        NotOver: `last_day` is not over.
+    """
     timezone = config.reports.timezone
-    window = period_window(period, now, timezone, until_now=until_now)
+    window = period_window(period, now, timezone, until_now=until_now, last_day=last_day)
+    is_last = window.end >= period_window(period, now, timezone).end
     before = Window(window.start - window.length, window.start)
     graph = GateMap(reader, config)
     promises = kept_promises(reader, config.slas, now)
-    found = [*_findings(reader, config, graph, promises, window=window, now=now)]
+    pipelines = reader.reports.pipelines(window, before.start)
+    found = [
+        *findings.of_promises(promises, window),
+        *findings.of_pipelines(pipelines),
+        *findings.of_resources(provisions(reader, window.end, window.length)),
+    ]
+    if is_last:
+        found += _findings_of_now(reader, config, graph, promises, pipelines=pipelines, now=now)
     chosen, more = findings.ranked(found, _FINDINGS)
     zone = ZoneInfo(timezone)
-    last_day = datetime.combine(window.end.astimezone(zone).date() - _DAY, time(tzinfo=zone))
-    day = Window(now - _DAY if until_now else last_day, window.end)
+    last_midnight = datetime.combine(window.end.astimezone(zone).date() - _DAY, time(tzinfo=zone))
+    day = Window(now - _DAY if until_now else last_midnight, window.end)
     return Report(
         period,
         window,
         timezone,
         now,
+        is_last,
         tuple(
             _numbers(reader.reports.totals(window), reader.reports.totals(before), promises, window)
         ),
@@ -85,27 +120,24 @@ def collect_report(
         tuple(_sla_lines(promises, window, timezone)),
         build_timeline(reader, config, graph, day),
         tuple(_curves(reader.reports.demand(window), window)),
-        tuple(_not_covered(reader, config, graph, window, now)),
+        tuple(_not_covered(reader, config, graph, window, now, is_last=is_last)),
     )
 
 
-def _findings(
+def _findings_of_now(
     reader: StoreReader,
     config: MetaOrchConfig,
     graph: GateMap,
     promises: Sequence[Promise],
     *,
-    window: Window,
+    pipelines: Iterable[PipelineTotals],
     now: datetime,
 ) -> Iterator[Finding]:
-    pipelines = reader.reports.pipelines(window, window.start - window.length)
-    runs = {f"{found.instance}/{found.pipeline}": found.runs for found in pipelines}
+    """What is to come, and what the last runs show."""
     outlooks = Seer().outlooks(reader, graph, promises, now)
-    yield from findings.of_promises(promises, window)
+    runs = {f"{found.instance}/{found.pipeline}": found.runs for found in pipelines}
     yield from findings.of_outlooks(outlooks, config.analytics.risk_from)
-    yield from findings.of_pipelines(pipelines)
     yield from findings.of_tasks(reader.traces.worst(_TASKS), runs)
-    yield from findings.of_resources(provisions(reader, window.end, window.length))
     yield from findings.of_plans(find_contention(reader, config, now).plans)
     yield from findings.of_violations(read_report(reader, config, now).violations)
 
@@ -200,21 +232,21 @@ def _curves(hours: Iterable[DemandHour], window: Window) -> Iterator[DemandCurve
 
 
 def _not_covered(
-    reader: StoreReader, config: MetaOrchConfig, graph: GateMap, window: Window, now: datetime
+    reader: StoreReader,
+    config: MetaOrchConfig,
+    graph: GateMap,
+    window: Window,
+    now: datetime,
+    *,
+    is_last: bool,
 ) -> Iterator[str]:
-    statuses = reader.collectors()
-    for instance in config.instances:
-        status = statuses.get(instance.name)
-        read_at = status.succeeded_at if status else None
-        if read_at is None:
-            yield f"{instance.name} has not been read yet: nothing of it is in here."
-        elif read_at < window.end - instance.tolerance:
-            yield (
-                f"{instance.name} was last read at {read_at:%Y-%m-%d %H:%M} UTC: what came after "
-                "is not in here."
-            )
-        elif now - read_at > instance.tolerance:
-            yield f"{instance.name} was last read at {read_at:%Y-%m-%d %H:%M} UTC."
+    if not is_last:
+        yield (
+            "It was made after a later one was due: what was at risk then, which tasks decided and "
+            "where schedules would collide is left out, and SLAs are told as far as their `window` "
+            "reaches back."
+        )
+    yield from _unread(reader, config, window, now)
     if not config.slas:
         yield "No SLA is written: nothing is promised, missed or at risk (meta-orch sla suggest)."
     if not config.resources:
@@ -231,3 +263,21 @@ def _not_covered(
         yield "Resources were not measured in this time: materialize meta_orch/resources."
     if not reader.traces.worst(1):
         yield "Critical paths have not been worked out: materialize meta_orch/critical_paths."
+
+
+def _unread(
+    reader: StoreReader, config: MetaOrchConfig, window: Window, now: datetime
+) -> Iterator[str]:
+    statuses = reader.collectors()
+    for instance in config.instances:
+        status = statuses.get(instance.name)
+        read_at = status.succeeded_at if status else None
+        if read_at is None:
+            yield f"{instance.name} has not been read yet: nothing of it is in here."
+        elif read_at < window.end - instance.tolerance:
+            yield (
+                f"{instance.name} was last read at {read_at:%Y-%m-%d %H:%M} UTC: what came after "
+                "is not in here."
+            )
+        elif now - read_at > instance.tolerance:
+            yield f"{instance.name} was last read at {read_at:%Y-%m-%d %H:%M} UTC."

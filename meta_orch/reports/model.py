@@ -7,12 +7,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from meta_orch.domain.errors import MetaOrchError
 from meta_orch.domain.time import Window
 
 
 class Period(StrEnum):
     DAY = "day"
     WEEK = "week"
+
+
+class NotOver(MetaOrchError):
+    """A report is wanted of a day that is not over."""
 
 
 class FindingKind(StrEnum):
@@ -129,6 +134,9 @@ class Report:
     timezone: str
     """Of the days and of what is shown."""
     made_at: datetime
+    is_last: bool
+    """Whether no later period was over then. What is to come, or stood so then, is told only there:
+    of an earlier one it is not known any more."""
     numbers: tuple[Number, ...]
     findings: tuple[Finding, ...]
     """The most worth acting on first, ten at most."""

@@ -45,8 +45,8 @@ def write_files(url: str, files: Mapping[str, str]) -> None:
 
 
 def publish(report: Report, url: str) -> Published:
-    """Write its three files below a URL, and the page once more as the latest of its period. What
-    is there of the same name is replaced.
+    """Write its three files below a URL, and the page once more as the latest of its period if it
+    is. What is there of the same name is replaced.
 
     Raises:
         PublishingFailed: the place cannot be written to, or its package is not installed.
@@ -57,8 +57,8 @@ def publish(report: Report, url: str) -> Published:
         f"{report.name}.html": html,
         f"{report.name}.md": text,
         f"{report.name}.json": to_json(report),
-        f"latest-{word}.html": html,
     }
-    write_files(url, files)
-    html_place, markdown_place, json_place, _ = (f"{url}/{name}" for name in files)
+    latest = {f"latest-{word}.html": html} if report.is_last else {}
+    write_files(url, {**files, **latest})
+    html_place, markdown_place, json_place = (f"{url}/{name}" for name in files)
     return Published(html_place, markdown_place, json_place, text)

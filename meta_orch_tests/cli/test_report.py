@@ -47,3 +47,13 @@ def test_it_is_printed_and_nothing_written(failing: Run) -> None:
     found = json.loads(failing("report", "--until-now", "--print", "json").stdout)
     assert found["findings"][0]["subject"] == "east/orders"
     assert not Path(".meta_orch/reports").exists()
+
+
+def test_it_may_be_of_an_earlier_day_that_is_over(failing: Run) -> None:
+    result = failing("report", "--last-day", "2026-01-31", "--print", "json")
+    assert json.loads(result.stdout)["window"]["start"].startswith("2026-01-31T00:00")
+    today = datetime.now(UTC).date().isoformat()
+    result = failing("report", "--last-day", today)
+    assert result.exit_code == 1
+    assert f"{today} is not over in UTC" in result.output
+    assert failing("report", "--last-day", today, "--until-now").exit_code == 2

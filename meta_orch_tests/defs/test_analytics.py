@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -131,14 +131,45 @@ def test_a_report_is_written_linked_and_previewed(world: World, period: Period) 
     ended = began + timedelta(minutes=20)
     world.fake.add_run(make_run("run", orders, RunState.FAILED, started_at=began, ended_at=ended))
     world.tick()
-    job = world.load().resolve_job_def(REPORT_JOB_NAMES[period])
-    result = job.execute_in_process(instance=world.dagster)
-    (made,) = result.asset_materializations_for_node(REPORT_KEYS[period].to_python_identifier())
+    made = make_report(world, period)
     page = Path(str(made.metadata[metadata.REPORT].value))
     assert page.parent == world.folder / "reports"
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert made.metadata[metadata.FINDINGS].value == 1
     assert "**fake/orders**: 1 of 1 runs failed" in str(made.metadata[metadata.PREVIEW].value)
+
+
+def test_the_report_of_an_earlier_day_is_its_partition_and_is_not_the_latest(world: World) -> None:
+    world.wait(hours=10)
+    orders = world.fake.add_pipeline("orders")
+    began = world.now() - timedelta(days=3)
+    ended = began + timedelta(minutes=20)
+    times = {"queued_at": began, "started_at": began, "ended_at": ended}
+    world.fake.add_run(make_run("run", orders, RunState.FAILED, **times))
+    world.tick()
+    made = make_report(world, Period.DAY, caught_up_from=world.now() - timedelta(days=2))
+    assert made.partition == began.date().isoformat()
+    assert "**fake/orders**: 1 of 1 runs failed" in str(made.metadata[metadata.PREVIEW].value)
+    written = {path.name for path in (world.folder / "reports").iterdir()}
+    assert written == {f"daily-{made.partition}.{form}" for form in ("html", "md", "json")}
+
+
+def make_report(
+    world: World, period: Period, *, caught_up_from: datetime | None = None
+) -> dg.AssetMaterialization:
+    """As its schedule does, now or at a time that it missed."""
+    location = world.load()
+    schedule = location.resolve_schedule_def(REPORT_JOB_NAMES[period])
+    context = dg.build_schedule_context(
+        instance=world.dagster,
+        repository_def=location.get_repository_def(),
+        scheduled_execution_time=caught_up_from or world.now(),
+    )
+    [request] = schedule.evaluate_tick(context).run_requests or []
+    job = location.resolve_job_def(REPORT_JOB_NAMES[period])
+    result = job.execute_in_process(instance=world.dagster, partition_key=request.partition_key)
+    (made,) = result.asset_materializations_for_node(REPORT_KEYS[period].to_python_identifier())
+    return made
 
 
 def test_slas_are_worked_out_with_what_is_broken_first(world: World) -> None:

@@ -86,9 +86,11 @@ def store() -> Iterator[MemoryStore]:
         assert orders.ended_at is not None
         between = orders.ended_at - 10 * MINUTE
         tasks += [
-            make_task_run("extract", orders, started_at=four, ended_at=between, queued_at=four),
             make_task_run(
-                "load", orders, started_at=between, ended_at=orders.ended_at, queued_at=between
+                "extract", orders, queued_at=four, started_at=four, ended_at=between, queue="heavy"
+            ),
+            make_task_run(
+                "load", orders, queued_at=between, started_at=between, ended_at=orders.ended_at
             ),
         ]
         failed = number == 1

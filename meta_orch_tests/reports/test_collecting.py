@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from meta_orch.config import MetaOrchConfig
 from meta_orch.domain.states import RunState
 from meta_orch.reports.collecting import collect_report, period_window
 from meta_orch.reports.findings import ranked
-from meta_orch.reports.model import Finding, FindingKind, Period, Report
+from meta_orch.reports.model import Finding, FindingKind, NotOver, Period, Report
 from meta_orch.store import CollectorStatus
 from meta_orch_tests.reports.conftest import CONFIG, DAY, NOW, ORDERS, night
 from meta_orch_tests.store.memory import MemoryStore
@@ -45,6 +45,27 @@ def test_it_may_go_up_to_now(store: MemoryStore) -> None:
     ended = NOW - DAY - timedelta(minutes=15)
     assert (report.timeline.window.start, report.timeline.window.end) == (at - DAY, ended)
     assert [len(line.days) for line in report.slas] == [2, 2]
+
+
+def test_of_an_earlier_day_what_was_to_come_is_left_out(store: MemoryStore) -> None:
+    with store.read() as reader:
+        told = [
+            collect_report(reader, CONFIG, Period.DAY, NOW, last_day=day)
+            for day in (date(2026, 3, 18), date(2026, 3, 19))
+        ]
+    earlier, last = told
+    assert (earlier.name, earlier.window.length) == ("daily-2026-03-18", DAY)
+    assert {found.kind for found in earlier.findings} <= {found.kind for found in last.findings}
+    to_come = {FindingKind.RISK, FindingKind.CRITICAL_TASK, FindingKind.STAGGERING}
+    assert not to_come & {found.kind for found in earlier.findings}
+    assert to_come & {found.kind for found in last.findings}
+    assert (earlier.is_last, last.is_last) == (False, True)
+    assert any("made after a later one" in said for said in earlier.not_covered)
+
+
+def test_a_day_that_is_not_over_has_no_report(store: MemoryStore) -> None:
+    with store.read() as reader, pytest.raises(NotOver, match=r"2026-03-20 .*UTC.* 2026-03-19"):
+        collect_report(reader, CONFIG, Period.DAY, NOW, last_day=date(2026, 3, 20))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +165,7 @@ def test_a_day_is_shown_with_what_decided_it(daily: Report) -> None:
 def test_what_is_shared_is_shown_before_what_has_no_capacity(weekly: Report) -> None:
     first, *others = weekly.demand
     assert (first.resource, max(first.wanted), first.capacity[0]) == ("dwh", 2, 1)
-    assert {curve.kind for curve in others} == {"orchestrator"}
+    assert [curve.kind for curve in others] == ["orchestrator", "queue", "orchestrator"]
     for curve in weekly.demand:
         assert curve.hours[0] == weekly.window.start.timestamp()
         assert curve.hours[-1] == weekly.window.end.timestamp() - 3600

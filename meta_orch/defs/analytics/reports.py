@@ -1,14 +1,19 @@
-"""The daily and the weekly report, each as an asset with a job and a schedule."""
+"""The daily and the weekly report, each as an asset with a job and a schedule. The daily one has a
+partition for each day; which seven days the weekly one is of depends on when it is made."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from dagster import (
+    AllPartitionMapping,
+    AssetDep,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     AssetSelection,
+    DailyPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
     ScheduleDefinition,
@@ -56,12 +61,21 @@ def build_report(
     Args:
         clock: gives the time as aware UTC.
     """
+    settings = config.reports
+    is_daily = period is Period.DAY
+
+    def day_before(at: datetime) -> date:
+        return at.astimezone(ZoneInfo(settings.timezone)).date() - timedelta(days=1)
 
     @asset(
         key=REPORT_KEYS[period],
         group_name=GROUP,
         kinds={"html"},
-        deps=[SLAS_KEY, PATHS_KEY, RESOURCES_KEY, CONFLICTS_KEY, PREDICTIONS_KEY],
+        deps=[
+            *(SLAS_KEY, PATHS_KEY, CONFLICTS_KEY, PREDICTIONS_KEY),
+            AssetDep(RESOURCES_KEY, partition_mapping=AllPartitionMapping()),  # days of UTC
+        ],
+        partitions_def=_days(store, day_before(clock()), settings.timezone) if is_daily else None,
         description=(
             f"What is worth acting on in {_OF[period]}, with its evidence; how promises were kept, "
             "what ran when, what was wanted of which resource. A page, Markdown and JSON below "
@@ -71,19 +85,21 @@ def build_report(
     def report(context: AssetExecutionContext) -> MaterializeResult:
         begun = clock()
         read_until = watermark(store)
+        day = date.fromisoformat(context.partition_key) if context.has_partition_key else None
         refresh_all(store, config, begun)
         with store.read() as reader:
-            found = collect_report(reader, config, period, begun)
-        published = publish(found, config.reports.url)
+            found = collect_report(reader, config, period, begun, last_day=day)
+        published = publish(found, settings.url)
         context.log.info("written: %s", published.html)
-        announce(
-            store,
-            config.reports.send_to,
-            title(found),
-            _summary(found),
-            place=published.html,
-            now=begun,
-        )
+        if found.is_last:
+            announce(
+                store,
+                settings.send_to,
+                title(found),
+                _summary(found),
+                place=published.html,
+                now=begun,
+            )
         link = MetadataValue.url if "://" in published.html else MetadataValue.path
         return MaterializeResult(
             metadata=metadata.present(
@@ -99,8 +115,6 @@ def build_report(
             )
         )
 
-    settings = config.reports
-    is_daily = period is Period.DAY
     schedule = schedule_job(
         JOB_NAMES[period],
         AssetSelection.assets(REPORT_KEYS[period]),
@@ -108,8 +122,16 @@ def build_report(
         cron=settings.daily_cron if is_daily else settings.weekly_cron,
         timezone=settings.timezone,
         key="reports.daily_cron" if is_daily else "reports.weekly_cron",
+        partition=(lambda at: day_before(at).isoformat()) if is_daily else None,
     )
     return report, schedule
+
+
+def _days(store: Store, yesterday: date, timezone: str) -> DailyPartitionsDefinition:
+    """From the first one that the store knows; yesterday at least."""
+    with store.read() as reader:
+        first = min(reader.measurements.first_day() or yesterday, yesterday)
+    return DailyPartitionsDefinition(start_date=first.isoformat(), timezone=timezone)
 
 
 def _summary(report: Report) -> str:
