@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from dagster import AssetCheckKey, AssetKey, RunsFilter, SkipReason, build_sensor_context
@@ -12,6 +14,7 @@ from meta_orch.defs.alerting import SENSOR_NAME
 from meta_orch.defs.analytics.incidents import INCIDENT_REPORT_KEY, JOB_NAME
 from meta_orch.defs.incidents import INCIDENTS_KEY
 from meta_orch.domain.states import RunState
+from meta_orch.testing.builders import make_run
 from meta_orch_tests.defs.support import NAME, World
 
 
@@ -145,7 +148,8 @@ def test_the_report_of_a_week_is_an_asset_with_a_job_and_a_schedule(world: World
     assert "fake/orders failed" in str(found[metadata.PREVIEW])
 
 
-def test_a_report_is_told_of_once_to_those_who_want_it(world: World) -> None:
+def want_reports(world: World) -> Path:
+    """Where they are told of."""
     path = world.folder / "messages.jsonl"
     world.alerts = AlertsConfig.model_validate(
         {
@@ -154,6 +158,29 @@ def test_a_report_is_told_of_once_to_those_who_want_it(world: World) -> None:
         }
     )
     world.report_to = ("team",)
+    return path
+
+
+def test_nobody_is_told_of_the_report_of_an_earlier_day(world: World) -> None:
+    path = want_reports(world)
+    began = world.now() - timedelta(days=2)
+    times = {"queued_at": began, "started_at": began, "ended_at": began + timedelta(minutes=5)}
+    world.fake.add_run(make_run("run", world.fake.add_pipeline("orders"), **times))
+    world.tick()
+    days = [began.date(), began.date() + timedelta(days=1)]
+    defs = world.load()
+    job = defs.resolve_job_def("meta_orch__make_daily_report")
+    for day in days:
+        key = day.isoformat()
+        assert job.execute_in_process(instance=world.dagster, partition_key=key).success
+    look(world, defs)
+    titles = path.read_text()
+    assert titles.count("[REPORT] Daily report on pipelines") == 1
+    assert f"[REPORT] Daily report on pipelines, {days[-1]}" in titles
+
+
+def test_a_report_is_told_of_once_to_those_who_want_it(world: World) -> None:
+    path = want_reports(world)
     world.finish("orders")
     world.tick()
     defs = world.load()
