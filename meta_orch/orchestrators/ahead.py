@@ -46,8 +46,8 @@ class ReadAhead:
     def pages(self, pages: Iterator[T], *, waiting: int) -> Generator[T, None, None]:
         """The same pages, read on while those before are worked on: at most `waiting` of them wait.
 
-        An error comes after the pages before it. Of one `ReadAhead` there may be
-        one such iterator; closing it stops `pages` after the page that it is at.
+        An error comes after the pages before it. Of one `ReadAhead` there may be one such iterator;
+        closing it stops `pages` after the page that it is at.
         """
         if self._pool is None:
             yield from pages

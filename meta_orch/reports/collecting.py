@@ -242,9 +242,9 @@ def _not_covered(
 ) -> Iterator[str]:
     if not is_last:
         yield (
-            "It was made after a later one was due: what was at risk then, which tasks decided and "
-            "where schedules would collide is left out, and SLAs are told as far as their `window` "
-            "reaches back."
+            "It was made after a later one was due: what was at risk then, which tasks decided, "
+            "what read too early and where schedules would collide is left out, and SLAs are told "
+            "as far as their `window` reaches back."
         )
     yield from _unread(reader, config, window, now)
     if not config.slas:
