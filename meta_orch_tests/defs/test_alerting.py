@@ -165,7 +165,9 @@ def test_nobody_is_told_of_the_report_of_an_earlier_day(world: World) -> None:
     path = want_reports(world)
     began = world.now() - timedelta(days=2)
     times = {"queued_at": began, "started_at": began, "ended_at": began + timedelta(minutes=5)}
-    world.fake.add_run(make_run("run", world.fake.add_pipeline("orders"), **times))
+    world.fake.add_run(
+        make_run("run", world.fake.add_pipeline("orders"), RunState.SUCCEEDED, **times)
+    )
     world.tick()
     days = [began.date(), began.date() + timedelta(days=1)]
     defs = world.load()
